@@ -1,0 +1,124 @@
+import type { ApplicationSpec, OperationInitiator, SyncOperation } from '../application.ts';
+
+/** Stream `application-<namespace>/<name>/<uid>`: a re-created name is a new stream. Written by syncer only. */
+export interface ApplicationId {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+export const applicationStream = (id: ApplicationId): string => `application-${id.namespace}/${id.name}/${id.uid}`;
+
+export function parseApplicationStream(stream: string): ApplicationId | undefined {
+  const match = /^application-([^/]+)\/([^/]+)\/([^/]+)$/.exec(stream);
+  return match === null ? undefined : { namespace: match[1]!, name: match[2]!, uid: match[3]! };
+}
+
+export type SyncStatusCode = 'Synced' | 'OutOfSync' | 'Unknown';
+export type HealthStatusCode = 'Healthy' | 'Suspended' | 'Progressing' | 'Missing' | 'Degraded' | 'Unknown';
+export type OperationPhase = 'Running' | 'Terminating' | 'Succeeded' | 'Failed' | 'Error';
+export type SyncPhase = 'PreSync' | 'Sync' | 'PostSync' | 'SyncFail';
+export type ResultCode = 'Synced' | 'SyncFailed' | 'Pruned' | 'PruneSkipped';
+export type SourceType = 'Directory' | 'Kustomize' | 'Helm';
+export type SyncTrigger = 'automated' | 'self-heal' | 'manual';
+
+export interface ResourceRef {
+  group: string;
+  version: string;
+  kind: string;
+  /** Empty for a cluster-scoped object. */
+  namespace: string;
+  name: string;
+}
+
+export interface ResourceComparison extends ResourceRef {
+  status: SyncStatusCode;
+  requiresPruning?: boolean;
+  hook?: boolean;
+  syncWave?: number;
+}
+
+export interface ResourceHealth extends ResourceRef {
+  /** Absent: the kind has no health check. */
+  health?: HealthStatusCode;
+  message?: string;
+}
+
+export interface ResourceResult extends ResourceRef {
+  status: ResultCode;
+  message: string;
+  syncPhase: SyncPhase;
+  hookType?: SyncPhase;
+  hookPhase?: OperationPhase;
+  images?: string[];
+}
+
+export interface ApplicationCondition {
+  /** Ends in Error, Warning or Info (Argo CD's ApplicationConditionType). */
+  type: string;
+  message: string;
+}
+
+export interface DriftedResource extends ResourceRef {
+  drift: 'changed' | 'missing' | 'extra';
+  /** JSON pointers of what differs, at most 20. */
+  fields: string[];
+  /** Field manager that last changed one of them, where managedFields tell. */
+  manager?: string;
+}
+
+export type ApplicationEvent =
+  /** First sight, and each change of what is wanted. `spec` is redacted; `sealedSpec` is the blob with the full one. */
+  | { type: 'ApplicationDeclared'; data: ApplicationId & { project: string; spec: ApplicationSpec; specHash: string; sealedSpec: string } }
+  /** The Application object is gone. */
+  | { type: 'ApplicationDeleted'; data: { cascaded: boolean } }
+  /** The deletion of the Application and, if cascading, of its objects began. */
+  | { type: 'ApplicationDeletionStarted'; data: { cascade: boolean; resources: number } }
+  /** The judgement of difference changed, or the revision or manifest set that it is about. */
+  | {
+      type: 'ApplicationCompared';
+      data: {
+        revision: string;
+        manifestSet: string;
+        sourceType: SourceType;
+        status: SyncStatusCode;
+        resources: ResourceComparison[];
+        /** Container images and ingress addresses found (status.summary). */
+        images: string[];
+        conditions: ApplicationCondition[];
+      };
+    }
+  /** What is wanted can't be known or compared: bad source, bad manifest, forbidden, unknown kind. */
+  | {
+      type: 'ComparisonFailed';
+      data: { revision?: string; condition: 'ComparisonError' | 'InvalidSpecError'; code: string; message: string; file?: string; line?: number };
+    }
+  /** Live objects left the desired state without a new revision. Healed objects are in the sync that healed them. */
+  | { type: 'DriftDetected'; data: { revision: string; resources: DriftedResource[]; more: number } }
+  /** `resources` are the changed ones only; `gone` are keys (group/Kind/namespace/name) that left. */
+  | { type: 'HealthChanged'; data: { status: HealthStatusCode; message?: string; resources: ResourceHealth[]; gone: string[] } }
+  | {
+      type: 'SyncRequested';
+      data: {
+        operationId: string;
+        trigger: SyncTrigger;
+        initiatedBy: OperationInitiator;
+        /** Commit. */
+        revision: string;
+        manifestSet: string;
+        /** Redacted like the spec. */
+        operation: SyncOperation;
+        retryLimit: number;
+        backoff: { durationMs: number; factor: number; maxDurationMs: number };
+      };
+    }
+  | { type: 'SyncStarted'; data: { operationId: string; attempt: number; steps: { phase: SyncPhase; wave: number; resources: number }[] } }
+  | { type: 'SyncStepCompleted'; data: { operationId: string; attempt: number; step: number; phase: SyncPhase; wave: number; results: ResourceResult[] } }
+  | { type: 'SyncApplied'; data: { operationId: string } }
+  | { type: 'SyncSucceeded'; data: { operationId: string; revision: string; message: string } }
+  | { type: 'SyncFailed'; data: { operationId: string; phase: 'Failed' | 'Error'; message: string } }
+  | { type: 'SyncRetryScheduled'; data: { operationId: string; attempt: number; at: string; message: string } }
+  /** An automated sync that was not started, and why (SyncError condition). */
+  | { type: 'AutoSyncSkipped'; data: { revision: string; code: 'would-prune-everything' | 'already-failed' | 'project'; message: string } };
+
+export type ApplicationEventType = ApplicationEvent['type'];

@@ -1,0 +1,103 @@
+import type { KubeObject } from '@plumbline/manifests';
+
+/** A served kind. */
+export interface KindInfo {
+  group: string;
+  version: string;
+  kind: string;
+  /** Plural, as in the URL. */
+  resource: string;
+  namespaced: boolean;
+  verbs: readonly string[];
+  /** The group's preferred version. */
+  preferred: boolean;
+}
+
+export interface Discovery {
+  /** e.g. `v1.34.4`. */
+  serverVersion: string;
+  kinds: readonly KindInfo[];
+  /** `v1`, `apps/v1` …: what Helm's capabilities need. */
+  apiVersions: readonly string[];
+  /** Groups whose discovery failed (an aggregated API that is down): their kinds are unknown, not absent. */
+  unavailableGroups: readonly string[];
+  find(group: string, version: string, kind: string): KindInfo | undefined;
+  /** The preferred version of a kind. */
+  findKind(group: string, kind: string): KindInfo | undefined;
+}
+
+export interface ObjectRef {
+  group: string;
+  version: string;
+  kind: string;
+  namespace?: string;
+  name: string;
+}
+
+export interface ApplyOptions {
+  fieldManager: string;
+  dryRun?: boolean;
+  /** Strict by default: an unknown field is an error that names it. */
+  fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+  /** Default true (the design: apply is always forced, whose managers were taken over from is recorded). */
+  force?: boolean;
+}
+
+export interface DeleteOptions {
+  propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
+  /** Delete this very object, not one that took its name since. */
+  uid?: string;
+  resourceVersion?: string;
+}
+
+/**
+ * One API server. Errors are AppErrors: `not-found`, `conflict`, `already-exists`, `permission-denied`, `unknown-kind`,
+ * `immutable-field`, `manifest-invalid` (the server's reason in the message), `too-large`, `resource-exhausted` (429),
+ * `cluster-unreachable`, `deadline-exceeded`. 429 and 5xx are retried a few times within the deadline.
+ */
+export interface KubeClient {
+  /** Cached; `refresh: true` asks again. */
+  discover(options?: { refresh?: boolean }): Promise<Discovery>;
+  get(ref: ObjectRef): Promise<KubeObject | undefined>;
+  /** All pages. */
+  list(kind: { group: string; version: string; kind: string }, options?: { namespace?: string; labelSelector?: string }): Promise<{ items: KubeObject[]; resourceVersion: string }>;
+  create(object: KubeObject, options?: { fieldManager?: string; dryRun?: boolean }): Promise<KubeObject>;
+  /** Server-side apply. */
+  apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>;
+  /** JSON merge patch. */
+  mergePatch(ref: ObjectRef, patch: unknown, options: { fieldManager: string }): Promise<KubeObject>;
+  replace(object: KubeObject, options: { fieldManager: string }): Promise<KubeObject>;
+  /** False when it was not there. */
+  delete(ref: ObjectRef, options?: DeleteOptions): Promise<boolean>;
+  watch(options: WatchOptions): Watch;
+  close(): Promise<void>;
+}
+
+export interface WatchOptions {
+  group: string;
+  version: string;
+  kind: string;
+  namespace?: string;
+  labelSelector?: string;
+  listener: WatchListener;
+}
+
+export interface WatchListener {
+  /** An object as it now is: at the first list, at a change, at a relist. The same version may come twice. */
+  upsert(object: KubeObject): void;
+  /** It is gone: a delete event, or absent from a complete relist. Last known state. */
+  remove(object: KubeObject): void;
+  /** The first complete list was delivered; again after each relist. */
+  synced?(): void;
+  /** What is known may be old from now on, until `synced` or the next event. The watch retries by itself. */
+  interrupted?(error: Error): void;
+}
+
+/**
+ * List and watch of one kind: paged list, bookmarks, resume from the last resourceVersion, 410 relists this kind only, a
+ * half-open connection is noticed (no bytes for 90 s → reconnect), back-off with jitter up to 30 s.
+ */
+export interface Watch {
+  hasSynced(): boolean;
+  stop(): Promise<void>;
+}
