@@ -13,3 +13,4 @@ export * from './events/application.ts';
 export * from './events/platform.ts';
 export * from './requests.ts';
 export * from './manifest-set.ts';
+export * from './application-status.ts';

@@ -76,6 +76,15 @@ export const logIn = {
   reply: z.object({ token: z.string() }),
 } as const;
 
+/** api → rbac: the session that this token is ends now. The token is the evidence; rbac checks it. */
+export const logOut = {
+  service: 'rbac',
+  verb: 'logout',
+  deadlineMs: 5_000,
+  request: z.object({ token: z.string().min(1).max(8192) }),
+  reply: z.object({ tokenId: z.string() }),
+} as const;
+
 export interface RequestContract<Req extends z.ZodType = z.ZodType, Rep extends z.ZodType = z.ZodType> {
   readonly service: string;
   readonly verb: string;

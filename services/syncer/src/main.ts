@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@plumbline/platform';
+import { syncer } from './service.ts';
+
+await runService(syncer);

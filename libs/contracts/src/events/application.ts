@@ -31,6 +31,9 @@ export interface ResourceRef {
   name: string;
 }
 
+/** `group/Kind/namespace/name`: an object's identity in a cluster, whatever the version it is read in. */
+export const resourceRefKey = (ref: Omit<ResourceRef, 'version'>): string => `${ref.group}/${ref.kind}/${ref.namespace}/${ref.name}`;
+
 export interface ResourceComparison extends ResourceRef {
   status: SyncStatusCode;
   requiresPruning?: boolean;

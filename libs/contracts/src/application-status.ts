@@ -1,0 +1,237 @@
+import type { ApplicationDestination, ApplicationSource, IgnoreDifference, OperationInitiator, SyncOperation } from './application.ts';
+import type { RecordedEvent } from './event.ts';
+import { resourceRefKey } from './events/application.ts';
+import type {
+  ApplicationEvent,
+  HealthStatusCode,
+  OperationPhase,
+  ResourceComparison,
+  ResourceHealth,
+  ResourceResult,
+  SourceType,
+  SyncStatusCode,
+} from './events/application.ts';
+
+/** `.status` of an Application in Argo CD's shape, as a projection of the application's stream. */
+export interface ApplicationStatus {
+  sync: {
+    status: SyncStatusCode;
+    revision?: string;
+    comparedTo?: { source?: ApplicationSource; sources?: ApplicationSource[]; destination: ApplicationDestination; ignoreDifferences?: IgnoreDifference[] };
+  };
+  health: { status: HealthStatusCode; message?: string; lastTransitionTime?: string };
+  resources: ResourceStatus[];
+  history: RevisionHistory[];
+  conditions: { type: string; message: string; lastTransitionTime: string }[];
+  reconciledAt?: string;
+  operationState?: OperationState;
+  sourceType?: SourceType;
+  summary: { images?: string[] };
+  /** `spec.revisionHistoryLimit`, remembered for the fold; not a field of Argo CD's status. */
+  historyLimit?: number;
+}
+
+export interface ResourceStatus extends Omit<ResourceComparison, 'syncWave'> {
+  syncWave?: number;
+  health?: { status: HealthStatusCode; message?: string };
+}
+
+export interface RevisionHistory {
+  id: number;
+  revision: string;
+  deployStartedAt: string;
+  deployedAt: string;
+  source?: ApplicationSource;
+  sources?: ApplicationSource[];
+  initiatedBy?: OperationInitiator;
+}
+
+export interface OperationState {
+  operation: { sync: SyncOperation; initiatedBy: OperationInitiator; retry?: { limit: number } };
+  phase: OperationPhase;
+  message: string;
+  startedAt: string;
+  finishedAt?: string;
+  retryCount?: number;
+  syncResult: { revision: string; source?: ApplicationSource; sources?: ApplicationSource[]; resources: ResourceResult[] };
+}
+
+export const initialApplicationStatus: ApplicationStatus = {
+  sync: { status: 'Unknown' },
+  health: { status: 'Unknown' },
+  resources: [],
+  history: [],
+  conditions: [],
+  summary: {},
+};
+
+/** Argo CD's default of `spec.revisionHistoryLimit`. The log keeps everything; only the field is short. */
+const historyLimitDefault = 10;
+
+/**
+ * Fold one event of the application's stream into its status. Sync and health messages are those of the moment the
+ * judgement changed. Events of other types leave the status as it is.
+ */
+export function evolveApplicationStatus(status: ApplicationStatus, recorded: RecordedEvent): ApplicationStatus {
+  const event = recorded as RecordedEvent & ApplicationEvent;
+  const at = recorded.at;
+  switch (event.type) {
+    case 'ApplicationDeclared':
+      return {
+        ...status,
+        sync: { ...status.sync, comparedTo: comparedTo(event.data.spec) },
+        historyLimit: event.data.spec.revisionHistoryLimit ?? historyLimitDefault,
+      };
+    case 'ApplicationCompared': {
+      const known = new Map(status.resources.map((resource) => [resourceRefKey(resource), resource.health]));
+      const images = event.data.images;
+      return {
+        ...status,
+        sync: { ...status.sync, status: event.data.status, revision: event.data.revision },
+        sourceType: event.data.sourceType,
+        resources: event.data.resources.map((resource) => withHealth(resource, known.get(resourceRefKey(resource)))),
+        summary: images.length > 0 ? { images } : {},
+        conditions: [
+          // Why the last sync failed stays true until another revision or another sync.
+          ...status.conditions.filter((condition) => condition.type === 'SyncError' && status.sync.revision === event.data.revision),
+          ...event.data.conditions.map((condition) => ({ ...condition, lastTransitionTime: firstSeen(status, condition, at) })),
+        ],
+        reconciledAt: at,
+      };
+    }
+    case 'ComparisonFailed': {
+      const condition = { type: event.data.condition, message: event.data.message };
+      return {
+        ...status,
+        sync: { ...status.sync, status: 'Unknown', ...(event.data.revision === undefined ? {} : { revision: event.data.revision }) },
+        resources: status.resources.map((resource) => ({ ...resource, status: 'Unknown' as const })),
+        conditions: [...status.conditions.filter((other) => !isComparisonCondition(other.type)), { ...condition, lastTransitionTime: firstSeen(status, condition, at) }],
+        reconciledAt: at,
+      };
+    }
+    case 'AutoSyncSkipped': {
+      const condition = { type: 'SyncError', message: event.data.message };
+      return {
+        ...status,
+        conditions: [...status.conditions.filter((other) => other.type !== 'SyncError'), { ...condition, lastTransitionTime: firstSeen(status, condition, at) }],
+      };
+    }
+    case 'HealthChanged':
+      return evolveHealth(status, event.data, at);
+    default:
+      return evolveOperation(status, event, at);
+  }
+}
+
+function evolveHealth(status: ApplicationStatus, data: Extract<ApplicationEvent, { type: 'HealthChanged' }>['data'], at: string): ApplicationStatus {
+  const changed = new Map<string, ResourceHealth>(data.resources.map((resource) => [resourceRefKey(resource), resource]));
+  const gone = new Set(data.gone);
+  return {
+    ...status,
+    health: {
+      status: data.status,
+      ...(data.message === undefined ? {} : { message: data.message }),
+      lastTransitionTime: status.health.status === data.status ? (status.health.lastTransitionTime ?? at) : at,
+    },
+    resources: status.resources.map((resource) => {
+      const key = resourceRefKey(resource);
+      if (gone.has(key)) return withHealth(resource, undefined);
+      const health = changed.get(key);
+      if (health === undefined) return resource;
+      return withHealth(resource, health.health === undefined ? undefined : { status: health.health, ...(health.message === undefined ? {} : { message: health.message }) });
+    }),
+  };
+}
+
+function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at: string): ApplicationStatus {
+  switch (event.type) {
+    case 'SyncRequested': {
+      const { initiatedBy, operation, revision, retryLimit } = event.data;
+      const source = status.sync.comparedTo?.source;
+      return {
+        ...status,
+        conditions: status.conditions.filter((condition) => condition.type !== 'SyncError'),
+        operationState: {
+          operation: { sync: operation, initiatedBy, ...(retryLimit === 0 ? {} : { retry: { limit: retryLimit } }) },
+          phase: 'Running',
+          message: 'waiting to start',
+          startedAt: at,
+          syncResult: { revision, ...(source === undefined ? {} : { source }), resources: [] },
+        },
+      };
+    }
+    case 'SyncStarted':
+      return withOperation(status, (operation) => ({
+        ...omitFinished(operation),
+        message: 'syncing',
+        ...(event.data.attempt === 0 ? {} : { retryCount: event.data.attempt }),
+        syncResult: { ...operation.syncResult, resources: [] },
+      }));
+    case 'SyncStepCompleted':
+      return withOperation(status, (operation) => ({
+        ...operation,
+        message: `${event.data.phase} wave ${event.data.wave} done`,
+        syncResult: { ...operation.syncResult, resources: [...operation.syncResult.resources, ...event.data.results] },
+      }));
+    case 'SyncApplied':
+      return withOperation(status, (operation) => ({ ...operation, message: 'all objects applied' }));
+    case 'SyncRetryScheduled':
+      return withOperation(status, (operation) => ({ ...operation, finishedAt: at, message: `${event.data.message}. Retrying attempt #${event.data.attempt} at ${event.data.at}.` }));
+    case 'SyncFailed':
+      return withOperation(status, (operation) => ({ ...operation, phase: event.data.phase, message: event.data.message, finishedAt: at }));
+    case 'SyncSucceeded': {
+      const succeeded = withOperation(status, (operation) => ({ ...operation, phase: 'Succeeded', message: event.data.message, finishedAt: at }));
+      return { ...succeeded, history: appendHistory(succeeded, event.data.revision, at) };
+    }
+    default:
+      return status;
+  }
+}
+
+/** Partial syncs and dry runs deployed nothing that one could roll back to (Argo CD does the same). */
+function appendHistory(status: ApplicationStatus, revision: string, at: string): RevisionHistory[] {
+  const operation = status.operationState;
+  if (operation === undefined || operation.operation.sync.dryRun === true || operation.operation.sync.resources !== undefined) return status.history;
+  const limit = status.historyLimit ?? historyLimitDefault;
+  if (limit <= 0) return [];
+  const last = status.history.at(-1);
+  const source = operation.syncResult.source;
+  const entry: RevisionHistory = {
+    id: last === undefined ? 0 : last.id + 1,
+    revision,
+    deployStartedAt: operation.startedAt,
+    deployedAt: at,
+    ...(source === undefined ? {} : { source }),
+    initiatedBy: operation.operation.initiatedBy,
+  };
+  return [...status.history, entry].slice(-limit);
+}
+
+function withOperation(status: ApplicationStatus, change: (operation: OperationState) => OperationState): ApplicationStatus {
+  return status.operationState === undefined ? status : { ...status, operationState: change(status.operationState) };
+}
+
+function omitFinished(operation: OperationState): OperationState {
+  const { finishedAt: _, ...rest } = operation;
+  return { ...rest, phase: 'Running' };
+}
+
+function comparedTo(spec: Extract<ApplicationEvent, { type: 'ApplicationDeclared' }>['data']['spec']): NonNullable<ApplicationStatus['sync']['comparedTo']> {
+  return {
+    ...(spec.source === undefined ? {} : { source: spec.source }),
+    ...(spec.sources === undefined ? {} : { sources: spec.sources }),
+    destination: spec.destination,
+    ...(spec.ignoreDifferences === undefined ? {} : { ignoreDifferences: spec.ignoreDifferences }),
+  };
+}
+
+function withHealth(resource: ResourceComparison | ResourceStatus, health: ResourceStatus['health']): ResourceStatus {
+  const { health: _, ...rest } = resource as ResourceStatus;
+  return health === undefined ? rest : { ...rest, health };
+}
+
+const isComparisonCondition = (type: string): boolean => type === 'ComparisonError' || type === 'InvalidSpecError';
+
+function firstSeen(status: ApplicationStatus, condition: { type: string; message: string }, at: string): string {
+  return status.conditions.find((other) => other.type === condition.type && other.message === condition.message)?.lastTransitionTime ?? at;
+}

@@ -1,0 +1,175 @@
+import { AppError, canonicalJson } from '@plumbline/contracts';
+import { isRecord, jsonEqual, type JsonRecord } from './json.ts';
+import { formatPointer } from './json-pointer.ts';
+import type { KubeObject, ManagedFieldsEntry } from './object.ts';
+
+/**
+ * FieldsV1 is the server's notation for the set of paths that a field manager owns (structured-merge-diff v4): a tree
+ * whose member names are steps.
+ *
+ *     f:<name>   a field             k:{…}   the list item with these key values
+ *     v:<json>   the item of a set with this value          i:<n>   the item at this index
+ *     .          beside other members: the thing itself is owned too
+ *
+ * A step without members is a leaf. What a leaf owns covers everything below it, because the server makes one only for
+ * scalars, for atomic maps and lists, and for an empty map or list that was sent.
+ */
+export type FieldsV1 = JsonRecord;
+
+export type PathStep = { field: string } | { key: JsonRecord } | { value: unknown } | { index: number };
+
+export interface OwnedPath {
+  steps: PathStep[];
+  /** `everything`: a leaf. `existence`: that it is there (an item of a list, a map with members of its own). */
+  owns: 'everything' | 'existence';
+}
+
+/** The entry of a manager for the object itself (not for a subresource such as status). */
+export function ownEntry(object: KubeObject, manager: string, operation: 'Apply' | 'Update'): ManagedFieldsEntry | undefined {
+  return object.metadata.managedFields?.find(
+    (entry) => entry.manager === manager && entry.operation === operation && (entry.subresource === undefined || entry.subresource === ''),
+  );
+}
+
+/** Every path of the set. */
+export function pathsOf(fields: FieldsV1): OwnedPath[] {
+  const paths: OwnedPath[] = [];
+  const walk = (node: unknown, steps: PathStep[]): void => {
+    const members = stepNames(node);
+    if (members.length === 0 || '.' in (node as JsonRecord)) paths.push({ steps, owns: members.length === 0 ? 'everything' : 'existence' });
+    for (const name of members) walk((node as JsonRecord)[name], [...steps, parseStep(name)]);
+  };
+  for (const name of stepNames(fields)) walk(fields[name], [parseStep(name)]);
+  return paths;
+}
+
+/**
+ * The values of an object at the paths of a set, by path: `{'f:spec/f:replicas': 3}`. What is not there is not in the
+ * answer; where only existence is owned, the value is `true`. Hash `canonicalJson` of it to remember what was there.
+ *
+ * `sent` is the manifest that was applied. A leaf where it has an empty map or list then owns existence only: the server
+ * writes the same leaf for "this map, whatever is in it" (emptyDir: {}) and for an atomic value.
+ */
+export function valuesAt(object: unknown, fields: FieldsV1, sent?: unknown): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  const walk = (node: unknown, path: string, places: readonly Place[], sentPlaces: readonly Place[]): void => {
+    const members = stepNames(node);
+    const ownsAll = members.length === 0 && !sentPlaces.some((place) => isEmpty(place.value));
+    if (path !== '' && (members.length === 0 || '.' in (node as JsonRecord))) {
+      places.forEach((place, i) => {
+        // Twins (two items with the same key, which only other writers can make) are told apart by their order.
+        values[i === 0 ? path : `${path}//${i}`] = ownsAll ? place.value : true;
+      });
+    }
+    for (const name of members) {
+      const step = parseStep(name);
+      const found = places.flatMap((place) => follow(place, step));
+      if (found.length > 0) walk((node as JsonRecord)[name], joined(path, name), found, sentPlaces.flatMap((place) => follow(place, step, 'lenient')));
+    }
+  };
+  walk(fields, '', [{ value: object, pointer: [] }], sent === undefined ? [] : [{ value: sent, pointer: [] }]);
+  return values;
+}
+
+/**
+ * JSON pointers of what differs between two objects within a set of paths, as deep as they go. Places in lists are those
+ * of `a`; of `b` where only `b` has the item. `sent` as in `valuesAt`.
+ */
+export function differingPaths(a: unknown, b: unknown, fields: FieldsV1, sent?: unknown): string[] {
+  const differing = new Set<string>();
+  const walk = (node: unknown, inA: readonly Place[], inB: readonly Place[], sentPlaces: readonly Place[]): void => {
+    const members = stepNames(node);
+    const isOwned = members.length === 0 || '.' in (node as JsonRecord);
+    const ownsAll = members.length === 0 && !sentPlaces.some((place) => isEmpty(place.value));
+    for (let i = 0; isOwned && i < Math.max(inA.length, inB.length); i++) {
+      const left = inA[i];
+      const right = inB[i];
+      if (left === undefined || right === undefined) differing.add(formatPointer((left ?? right)!.pointer));
+      else if (ownsAll) for (const pointer of differences(left.value, right.value, left.pointer)) differing.add(formatPointer(pointer));
+    }
+    for (const name of members) {
+      const step = parseStep(name);
+      const follows = (places: readonly Place[]): Place[] => places.flatMap((place) => follow(place, step));
+      const [nextA, nextB] = [follows(inA), follows(inB)];
+      if (nextA.length + nextB.length > 0) walk((node as JsonRecord)[name], nextA, nextB, sentPlaces.flatMap((place) => follow(place, step, 'lenient')));
+    }
+  };
+  const root = stepNames(fields).length === 0 ? undefined : fields;
+  if (root !== undefined) walk(root, [{ value: a, pointer: [] }], [{ value: b, pointer: [] }], sent === undefined ? [] : [{ value: sent, pointer: [] }]);
+  return [...differing];
+}
+
+/** Where two JSON values differ: the deepest members of maps and of lists of the same length. */
+export function differences(a: unknown, b: unknown, pointer: readonly (string | number)[] = []): (string | number)[][] {
+  if (jsonEqual(a, b)) return [];
+  if (Array.isArray(a) && Array.isArray(b) && a.length === b.length) return a.flatMap((item, i) => differences(item, b[i], [...pointer, i]));
+  if (isRecord(a) && isRecord(b)) return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => differences(a[key], b[key], [...pointer, key]));
+  return [[...pointer]];
+}
+
+interface Place {
+  value: unknown;
+  pointer: readonly (string | number)[];
+}
+
+/** Steps are separated by `/`; one inside a name is written as in a JSON pointer. */
+const joined = (path: string, name: string): string => {
+  const escaped = /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
+  return path === '' ? escaped : `${path}/${escaped}`;
+};
+
+const stepNames = (node: unknown): string[] => (isRecord(node) ? Object.keys(node).filter((name) => name !== '.') : []);
+
+const isEmpty = (value: unknown): boolean => (Array.isArray(value) ? value.length === 0 : isRecord(value) && Object.keys(value).length === 0);
+
+/** The same few steps come again in every object: parsing `k:` and `v:` JSON once is most of the work saved. */
+const parsedSteps = new Map<string, PathStep>();
+const parsedStepsMax = 4096;
+
+function parseStep(name: string): PathStep {
+  const known = parsedSteps.get(name);
+  if (known !== undefined) return known;
+  const step = parseStepText(name);
+  if (parsedSteps.size < parsedStepsMax) parsedSteps.set(name, step);
+  return step;
+}
+
+function parseStepText(name: string): PathStep {
+  const text = name.slice(2);
+  if (name.startsWith('f:')) return { field: text };
+  if (name.startsWith('i:') && /^\d+$/.test(text)) return { index: Number(text) };
+  try {
+    if (name.startsWith('v:')) return { value: JSON.parse(text) as unknown };
+    const key: unknown = name.startsWith('k:') ? JSON.parse(text) : undefined;
+    if (isRecord(key)) return { key };
+  } catch {
+    // Not JSON after k: or v:, said below.
+  }
+  throw new AppError('invalid-argument', `${JSON.stringify(name)} is not a step of a FieldsV1 set (f:, k:, v: or i:)`);
+}
+
+/**
+ * Where a step leads: nowhere, to one place, or to several (items with the same key). `lenient` is for manifests as
+ * people write them: an item may leave out key fields that the server fills in (`protocol` of a port).
+ */
+function follow(place: Place, step: PathStep, match: 'exact' | 'lenient' = 'exact'): Place[] {
+  const { value, pointer } = place;
+  if ('field' in step) {
+    return isRecord(value) && Object.hasOwn(value, step.field) && value[step.field] !== undefined ? [{ value: value[step.field], pointer: [...pointer, step.field] }] : [];
+  }
+  if (!Array.isArray(value)) return [];
+  if ('index' in step) return step.index < value.length ? [{ value: value[step.index], pointer: [...pointer, step.index] }] : [];
+  return value.flatMap((item: unknown, i) => (isMeant(item, step, match) ? [{ value: item, pointer: [...pointer, i] }] : []));
+}
+
+function isMeant(item: unknown, step: { key: JsonRecord } | { value: unknown }, match: 'exact' | 'lenient'): boolean {
+  if ('value' in step) return jsonEqual(item, step.value);
+  if (!isRecord(item)) return false;
+  const fields = Object.keys(step.key);
+  if (match === 'exact') return fields.every((field) => jsonEqual(item[field], step.key[field]));
+  const written = fields.filter((field) => item[field] !== undefined);
+  return written.length > 0 && written.every((field) => jsonEqual(item[field], step.key[field]));
+}
+
+/** Canonical text of a set, for comparing ownership: the server orders members by its own rules. */
+export const canonicalFields = (fields: FieldsV1): string => canonicalJson(fields);

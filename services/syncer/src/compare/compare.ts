@@ -1,0 +1,99 @@
+import type { ApplicationCondition, DriftedResource, HealthStatusCode, ResourceComparison, ResourceHealth } from '@plumbline/contracts';
+import type { JudgedResource, KubeObject } from '@plumbline/manifests';
+import { applicationHealth, groupVersionKind, health, ignoresExtraneous, ignoresHealth, managingInstance, parseResourceKey } from '@plumbline/manifests';
+import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
+import type { Comparison } from '../domain/state.ts';
+import { fieldManager } from '../field-managers.ts';
+import { limits } from '../limits.ts';
+import { inBatches } from '../concurrency.ts';
+import type { Judge, Judgement } from './judge.ts';
+
+export interface CompareInput {
+  revision: string;
+  desired: DesiredState;
+  instance: string;
+  /** Whole live object of a desired one. */
+  live(key: string): KubeObject | undefined;
+  /** Live objects that say they belong to this application and are not desired. */
+  extra: readonly KubeObject[];
+  /** Why the project forbids an object, if it does. */
+  forbidden(object: KubeObject): string | undefined;
+  isHasty: boolean;
+}
+
+export interface Compared {
+  comparison: Comparison;
+  drift: DriftedResource[];
+  health: { status: HealthStatusCode; message?: string; resources: ResourceHealth[] };
+}
+
+/** Desired against live, object by object, and what that makes of the application. */
+export async function compare(input: CompareInput, judge: Judge): Promise<Compared> {
+  const resources: ResourceComparison[] = [];
+  const drift: DriftedResource[] = [];
+  const conditions: ApplicationCondition[] = [...input.desired.warnings];
+  const judgements = await judgeAll(input, judge);
+  for (const { desired, live, judgement, forbidden } of judgements) {
+    const ref = { ...groupVersionKind(desired.object), namespace: desired.object.metadata.namespace ?? '', name: desired.object.metadata.name };
+    const wave = desired.wave === 0 ? {} : { syncWave: desired.wave };
+    resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave });
+    if (judgement.refused !== undefined) conditions.push({ type: 'ComparisonWarning', message: `${desired.object.kind} ${desired.object.metadata.name}: the API server refuses the manifest: ${judgement.refused}` });
+    if (judgement.status === 'OutOfSync') drift.push({ ...ref, drift: live === undefined ? 'missing' : 'changed', fields: [...judgement.fields], ...(live === undefined ? {} : lastManager(live)) });
+    const owner = live === undefined ? undefined : managingInstance(live);
+    if (owner !== undefined && owner !== input.instance) {
+      conditions.push({ type: 'SharedResourceWarning', message: `${desired.object.kind}/${desired.object.metadata.name} is part of applications ${input.instance} and ${owner}` });
+    }
+  }
+  for (const object of input.extra) {
+    const ref = { ...groupVersionKind(object), namespace: object.metadata.namespace ?? '', name: object.metadata.name };
+    resources.push({ ...ref, status: 'OutOfSync', requiresPruning: true });
+    if (!ignoresExtraneous(object)) drift.push({ ...ref, drift: 'extra', fields: [] });
+  }
+  const isForbidden = judgements.some(({ forbidden }) => forbidden !== undefined);
+  const isOutOfSync = drift.length > 0;
+  const { manifestSet, sourceType, images } = input.desired;
+  return {
+    comparison: { revision: input.revision, manifestSet, sourceType, status: isOutOfSync || isForbidden ? 'OutOfSync' : 'Synced', resources, images: [...images], conditions },
+    drift,
+    health: healthOf(judgements),
+  };
+}
+
+interface Judged {
+  desired: DesiredObject;
+  live: KubeObject | undefined;
+  judgement: Judgement;
+  forbidden: string | undefined;
+}
+
+async function judgeAll(input: CompareInput, judge: Judge): Promise<Judged[]> {
+  const desired = [...input.desired.byKey.values()];
+  return inBatches(desired, limits.dryRunsPerApplicationMax, async (object) => {
+    const live = input.live(object.key);
+    const forbidden = input.forbidden(object.object);
+    // What may not be written isn't asked about either: a dry run runs admission with our rights.
+    const judgement = forbidden === undefined ? await judge.judge(object, live, input.isHasty) : { status: 'OutOfSync' as const, fields: [] };
+    return { desired: object, live, judgement, forbidden };
+  });
+}
+
+function healthOf(judged: readonly Judged[]): Compared['health'] {
+  const resources: ResourceHealth[] = [];
+  const counted: JudgedResource[] = [];
+  for (const { desired, live } of judged) {
+    const id = parseResourceKey(desired.key);
+    const found = live === undefined || ignoresHealth(live) ? undefined : health(live);
+    counted.push({ ...id, isLive: live !== undefined, health: found });
+    if (found === undefined) continue;
+    const { version } = groupVersionKind(desired.object);
+    resources.push({ ...id, version, health: found.status, ...(found.message === undefined ? {} : { message: found.message }) });
+  }
+  return { ...applicationHealth(counted), resources };
+}
+
+/** Who last wrote the object besides us. */
+function lastManager(live: KubeObject): { manager?: string } {
+  const others = (live.metadata.managedFields ?? []).filter((entry) => entry.manager !== fieldManager.objects && entry.subresource === undefined);
+  const last = others.sort((a, b) => (a.time ?? '').localeCompare(b.time ?? '')).at(-1);
+  return last?.manager === undefined ? {} : { manager: last.manager };
+}

@@ -1,0 +1,167 @@
+import type { BlobStore, Sealer } from '@plumbline/blobs';
+import type { Bus } from '@plumbline/bus';
+import type { Application, ApplicationSpec, IgnoreDifference, ManifestSet } from '@plumbline/contracts';
+import { AppError, blobScope, canonicalJson, renderManifests } from '@plumbline/contracts';
+import type { Discovery, KubeClient } from '@plumbline/kube';
+import type { KubeObject } from '@plumbline/manifests';
+import { applicationSyncOptions, classify, groupVersionKind, images, prepare, resourceIdOf, resourceKey, resourceSyncOptions, syncWave, track } from '@plumbline/manifests';
+import { limits } from '../limits.ts';
+import type { DesiredObject, DesiredState } from './desired-object.ts';
+
+export interface Target {
+  repository: string;
+  commit: string;
+  tree: string;
+}
+
+export interface DesiredStateOptions {
+  bus: Bus;
+  blobs: BlobStore;
+  sealer: Sealer;
+  kube: Pick<KubeClient, 'discover'>;
+}
+
+export interface DesiredStates {
+  /** Asks the renderer for the manifest set of this application at this commit. Errors are the renderer's. */
+  render(application: Application, sealedSpec: string, target: Target, isHard: boolean): Promise<string>;
+  /** The desired objects of a manifest set for this application. */
+  load(application: Application, instance: string, manifestSet: string): Promise<DesiredState>;
+}
+
+export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
+  const { bus, blobs, sealer, kube } = options;
+  const sets = new Map<string, ManifestSet>();
+  const states = new Map<string, DesiredState>();
+
+  const manifestSet = async (id: string): Promise<ManifestSet> => {
+    const known = sets.get(id);
+    if (known !== undefined) return known;
+    const bytes = (await blobs.get(blobScope.manifests, [id])).get(id);
+    if (bytes === undefined) throw new AppError('unavailable', `manifest set ${id} is not in the blob store; refresh the application to render it again`, { retry: 'later' });
+    const set = JSON.parse(bytes.toString('utf8')) as ManifestSet;
+    remember(sets, id, set);
+    return set;
+  };
+
+  return {
+    async render(application, sealedSpec, target, isHard) {
+      const discovery = await kube.discover();
+      const { manifestSet: id } = await bus.call(renderManifests, {
+        application: `${application.metadata.namespace ?? ''}/${application.metadata.name}`,
+        ...target,
+        sealedSpec,
+        kubeVersion: discovery.serverVersion,
+        apiVersions: capabilities(discovery),
+        ...(isHard ? { hard: true } : {}),
+      });
+      return id;
+    },
+    async load(application, instance, id) {
+      const discovery = await kube.discover();
+      const name = `${id} ${instance} ${canonicalJson([application.spec.destination, application.spec.syncPolicy?.syncOptions, application.spec.ignoreDifferences])} ${discovery.kinds.length}`;
+      const known = states.get(name);
+      if (known !== undefined) return known;
+      const state = desiredState(application, instance, id, await manifestSet(id), discovery, sealer);
+      remember(states, name, state);
+      return state;
+    },
+  };
+}
+
+/** What charts ask for with `.Capabilities.APIVersions.Has`: group versions and group version kinds. */
+function capabilities(discovery: Discovery): string[] {
+  const kinds = discovery.kinds.map(({ group, version, kind }) => (group === '' ? `${version}/${kind}` : `${group}/${version}/${kind}`));
+  return [...discovery.apiVersions, ...kinds].sort();
+}
+
+function remember<V>(map: Map<string, V>, key: string, value: V): void {
+  if (map.size >= limits.manifestSetsKeptMax) map.delete(map.keys().next().value!);
+  map.set(key, value);
+}
+
+function desiredState(application: Application, instance: string, id: string, set: ManifestSet, discovery: Discovery, sealer: Sealer): DesiredState {
+  const namespace = application.spec.destination.namespace ?? '';
+  const prepared = prepare(
+    set.objects.map(({ manifest, file }) => ({ manifest, ...(file === undefined ? {} : { file }) })),
+    { defaultNamespace: namespace, isNamespaced: (group, kind) => discovery.findKind(group, kind)?.namespaced },
+  );
+  if (prepared.objects.length > limits.objectsMax) {
+    throw new AppError('too-large', `the application has ${prepared.objects.length} objects, more than ${limits.objectsMax}: split it`);
+  }
+  const options = applicationSyncOptions(application.spec.syncPolicy?.syncOptions);
+  const files = new Map(set.objects.flatMap(({ manifest, file }) => (file === undefined ? [] : [[fileKey(manifest), file] as const])));
+  const objects = prepared.objects.flatMap((object): DesiredObject[] => {
+    const is = classify(object);
+    if (is.type === 'ignored' || is.type === 'skip') return [];
+    const tracked = is.type === 'resource' ? track(object, instance, namespace) : object;
+    return [
+      {
+        key: resourceKey(resourceIdOf(object)),
+        object: opened(tracked, sealer),
+        // Of the sealed form: a hash of a Secret's values must not be guessable.
+        hash: sealer.keyedHash(canonicalJson(tracked)),
+        kind: is.type,
+        hookPhases: is.type === 'hook' ? is.phases : [],
+        wave: syncWave(object),
+        options: resourceSyncOptions(object, options),
+        ignoredPointers: ignoredPointers(object, application.spec),
+        ...(files.has(fileKey(object)) ? { file: files.get(fileKey(object))! } : {}),
+      },
+    ];
+  });
+  const resources = objects.filter((object) => object.kind === 'resource');
+  return {
+    manifestSet: id,
+    sourceType: set.sourceType,
+    objects,
+    byKey: new Map(resources.map((object) => [object.key, object])),
+    images: images(resources.map(({ object }) => object)),
+    warnings: prepared.duplicates.map((duplicate) => ({
+      type: 'RepeatedResourceWarning',
+      message: `Resource ${resourceKey(duplicate)} appeared more than once among application resources; the last one is used.`,
+    })),
+  };
+}
+
+/** Enough to find the file of an object again after it was prepared. */
+function fileKey(manifest: { kind?: unknown; metadata?: unknown }): string {
+  const name = (manifest.metadata as { name?: unknown } | undefined)?.name;
+  return `${String(manifest.kind)} ${String(name)}`;
+}
+
+/** A Secret's values are sealed in the blob store; only memory and the API server see them open. */
+function opened(object: KubeObject, sealer: Sealer): KubeObject {
+  const { data } = object;
+  if (object.kind !== 'Secret' || object.apiVersion !== 'v1' || typeof data !== 'object' || data === null) return object;
+  const open = ([key, value]: [string, unknown]): [string, unknown] => [
+    key,
+    typeof value === 'string' && sealer.isSealed(value) ? sealer.open('manifest-secret', value).toString('utf8') : value,
+  ];
+  return { ...object, data: Object.fromEntries(Object.entries(data).map(open)) };
+}
+
+function ignoredPointers(object: KubeObject, spec: ApplicationSpec): string[] {
+  return (spec.ignoreDifferences ?? []).filter((rule) => matches(rule, object)).flatMap((rule) => rule.jsonPointers ?? []);
+}
+
+/** Group and kind are globs, name and namespace exact or empty (Argo CD; argocd-compat B065). */
+function matches(rule: IgnoreDifference, object: KubeObject): boolean {
+  const { group, kind } = groupVersionKind(object);
+  const { name, namespace = '' } = object.metadata;
+  const isNamed = (wanted: string | undefined, actual: string): boolean => wanted === undefined || wanted === '' || wanted === actual;
+  return glob(rule.group ?? '', group) && glob(rule.kind, kind) && isNamed(rule.name, name) && isNamed(rule.namespace, namespace);
+}
+
+function glob(pattern: string, text: string): boolean {
+  if (!pattern.includes('*')) return pattern === text;
+  const parts = pattern.split('*');
+  let from = parts[0]!.length;
+  if (!text.startsWith(parts[0]!)) return false;
+  for (const part of parts.slice(1, -1)) {
+    const at = text.indexOf(part, from);
+    if (at < 0) return false;
+    from = at + part.length;
+  }
+  const last = parts.at(-1)!;
+  return text.length - from >= last.length && text.endsWith(last);
+}

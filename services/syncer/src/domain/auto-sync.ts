@@ -1,0 +1,96 @@
+import type { ApplicationEvent, SyncOperation, SyncOperationResource, SyncPolicy } from '@plumbline/contracts';
+import { backoffOf, nextHealAt } from './backoff.ts';
+import type { ApplicationCommand } from './commands.ts';
+import { wouldPruneEverything } from './prune-guard.ts';
+import type { Comparison, Declared, OperationRecord } from './state.ts';
+
+type AutoSync = Extract<ApplicationCommand, { type: 'AutoSync' }>;
+
+/** Argo CD's: an automated sync without a retry block tries five times more. */
+const automatedRetryLimit = 5;
+
+/** Whether the automated policy starts a sync now (Argo CD's autoSync; argocd-compat B090 to B093). */
+export function decideAutoSync(command: AutoSync, state: Declared): ApplicationEvent[] {
+  const { comparison } = state;
+  const automated = command.policy?.automated;
+  if (automated === undefined || automated.enabled === false || state.isDeleting || comparison === undefined) return [];
+  if (comparison.status !== 'OutOfSync') return [];
+
+  const prune = automated.prune === true;
+  const outOfSync = comparison.resources.filter((resource) => resource.status === 'OutOfSync' && resource.hook !== true);
+  if (!prune && outOfSync.every((resource) => resource.requiresPruning === true)) return [];
+  if (prune && automated.allowEmpty !== true && wouldPruneEverything(comparison.resources)) {
+    return skip(state, comparison, 'would-prune-everything', `Skipping sync attempt to ${comparison.revision}: auto-sync will wipe out all resources`);
+  }
+
+  const last = state.operation;
+  if (last?.phase === 'Running') return supersede(command, last, comparison, state);
+  if (last === undefined || !isSameAttempt(last, comparison, state)) return [request(command, comparison, 'automated', { prune })];
+  if (last.phase !== 'Succeeded') {
+    return skip(state, comparison, 'already-failed', `Failed last sync attempt to ${comparison.revision}: ${last.message}`);
+  }
+  if (automated.selfHeal !== true || state.failure !== undefined || nextHealAt(state.heals) > command.now) return [];
+  const resources = outOfSync.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
+  return [request(command, comparison, 'self-heal', { prune, resources })];
+}
+
+/**
+ * The newest revision can't be rendered or read, and live objects left the last one that could: that one is healed, and
+ * what is wrong with the newest stays the application's condition.
+ */
+export function decideHealLastGood(command: Extract<ApplicationCommand, { type: 'HealLastGood' }>, state: Declared): ApplicationEvent[] {
+  const automated = command.policy?.automated;
+  const { comparison, operation } = state;
+  if (automated?.selfHeal !== true || automated.enabled === false || state.isDeleting || comparison === undefined) return [];
+  if (command.drift.length === 0 || operation?.phase === 'Running' || nextHealAt(state.heals) > command.now) return [];
+  const resources = command.drift.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
+  return [
+    { type: 'DriftDetected', data: { revision: comparison.revision, resources: [...command.drift], more: 0 } },
+    request(command, comparison, 'self-heal', { prune: false, resources }),
+  ];
+}
+
+/** A newer commit doesn't wait for the retries of an older one. */
+function supersede(command: AutoSync, last: OperationRecord, comparison: Comparison, state: Declared): ApplicationEvent[] {
+  if (last.retryAt === undefined || last.trigger === 'manual' || isSameAttempt(last, comparison, state)) return [];
+  const message = `${last.message}; superseded by ${comparison.revision}`;
+  return [
+    { type: 'SyncFailed', data: { operationId: last.operationId, phase: 'Failed', message } },
+    request(command, comparison, 'automated', { prune: command.policy?.automated?.prune === true }),
+  ];
+}
+
+function isSameAttempt(last: OperationRecord, comparison: Comparison, state: Declared): boolean {
+  if (last.operation.dryRun === true) return false;
+  // A partial sync by hand leaves the rest to do.
+  if (last.trigger === 'manual' && last.operation.resources !== undefined) return false;
+  return last.revision === comparison.revision && last.specHash === state.specHash;
+}
+
+function request(
+  command: Pick<AutoSync, 'operationId' | 'policy'>,
+  comparison: Comparison,
+  trigger: 'automated' | 'self-heal',
+  operation: SyncOperation,
+): ApplicationEvent {
+  const policy: SyncPolicy = command.policy ?? {};
+  return {
+    type: 'SyncRequested',
+    data: {
+      operationId: command.operationId,
+      trigger,
+      initiatedBy: { automated: true },
+      revision: comparison.revision,
+      manifestSet: comparison.manifestSet,
+      operation: { ...operation, revision: comparison.revision, ...(policy.syncOptions === undefined ? {} : { syncOptions: policy.syncOptions }) },
+      retryLimit: policy.retry?.limit ?? automatedRetryLimit,
+      backoff: backoffOf(policy.retry),
+    },
+  };
+}
+
+function skip(state: Declared, comparison: Comparison, code: 'would-prune-everything' | 'already-failed', message: string): ApplicationEvent[] {
+  const { skipped } = state;
+  if (skipped !== undefined && skipped.revision === comparison.revision && skipped.code === code && skipped.message === message) return [];
+  return [{ type: 'AutoSyncSkipped', data: { revision: comparison.revision, code, message } }];
+}

@@ -1,0 +1,44 @@
+import type {
+  ApplicationId,
+  ApplicationSpec,
+  DriftedResource,
+  HealthStatusCode,
+  OperationInitiator,
+  ResourceHealth,
+  ResourceResult,
+  RetryStrategy,
+  SyncOperation,
+  SyncPhase,
+  SyncPolicy,
+} from '@plumbline/contracts';
+import type { Comparison } from './state.ts';
+
+export type ApplicationCommand =
+  | { type: 'DeclareApplication'; id: ApplicationId; project: string; spec: ApplicationSpec; specHash: string; sealedSpec: string }
+  | { type: 'RecordComparison'; comparison: Comparison; drift: readonly DriftedResource[] }
+  | {
+      type: 'RecordComparisonFailure';
+      failure: { revision?: string; condition: 'ComparisonError' | 'InvalidSpecError'; code: string; message: string; file?: string; line?: number };
+    }
+  /** All resources that have a health now. */
+  | { type: 'RecordHealth'; status: HealthStatusCode; message?: string; resources: readonly ResourceHealth[] }
+  /** Somebody set `.operation`. */
+  | {
+      type: 'RequestSync';
+      operationId: string;
+      initiatedBy: OperationInitiator;
+      revision: string;
+      manifestSet: string;
+      operation: SyncOperation;
+      retry: RetryStrategy | undefined;
+      allowEmpty: boolean;
+    }
+  /** The automated policy looks at the last comparison. */
+  | { type: 'AutoSync'; operationId: string; policy: SyncPolicy | undefined; now: number }
+  /** `drift`: how live objects differ from the last revision that could be rendered. */
+  | { type: 'HealLastGood'; operationId: string; policy: SyncPolicy | undefined; drift: readonly DriftedResource[]; now: number }
+  | { type: 'StartSync'; operationId: string; attempt: number; steps: readonly { phase: SyncPhase; wave: number; resources: number }[] }
+  | { type: 'CompleteStep'; operationId: string; attempt: number; step: number; results: readonly ResourceResult[]; now: number; canRetry: boolean }
+  | { type: 'FailSync'; operationId: string; phase: 'Failed' | 'Error'; message: string; now: number; canRetry: boolean }
+  | { type: 'StartDeletion'; cascade: boolean; resources: number }
+  | { type: 'ForgetApplication'; cascaded: boolean };

@@ -1,0 +1,168 @@
+import type {
+  ApplicationCondition,
+  ApplicationEvent,
+  ApplicationId,
+  ApplicationSpec,
+  HealthStatusCode,
+  RecordedEvent,
+  ResourceComparison,
+  ResourceHealth,
+  ResourceResult,
+  SourceType,
+  SyncOperation,
+  SyncPhase,
+  SyncStatusCode,
+  SyncTrigger,
+} from '@plumbline/contracts';
+import { resourceRefKey } from '@plumbline/contracts';
+
+/** What the log says of one application. Everything else (live objects, manifests) is read anew each time. */
+export type ApplicationState = { status: 'unseen' } | Declared | { status: 'deleted' };
+
+export interface Declared {
+  status: 'declared';
+  id: ApplicationId;
+  project: string;
+  /** Redacted. */
+  spec: ApplicationSpec;
+  specHash: string;
+  sealedSpec: string;
+  comparison?: Comparison;
+  /** The last failed comparison, until one succeeds. */
+  failure?: { condition: string; code: string; message: string; revision?: string };
+  health: { status: HealthStatusCode; message?: string; resources: Readonly<Record<string, ResourceHealth>> };
+  /** The running operation, or the last one. */
+  operation?: OperationRecord;
+  /** Last automated sync that was refused, so that the same refusal is not recorded again. */
+  skipped?: { revision: string; code: string; message: string };
+  /** Starts of the latest self-heals, newest last: a fight over a field backs off. */
+  heals: readonly string[];
+  isDeleting: boolean;
+}
+
+export interface Comparison {
+  revision: string;
+  manifestSet: string;
+  sourceType: SourceType;
+  status: SyncStatusCode;
+  resources: readonly ResourceComparison[];
+  images: readonly string[];
+  conditions: readonly ApplicationCondition[];
+}
+
+export interface OperationRecord {
+  operationId: string;
+  trigger: SyncTrigger;
+  revision: string;
+  manifestSet: string;
+  /** The spec that was current when it was requested: another spec is another attempt. */
+  specHash: string;
+  operation: SyncOperation;
+  retryLimit: number;
+  backoff: { durationMs: number; factor: number; maxDurationMs: number };
+  phase: 'Running' | 'Succeeded' | 'Failed' | 'Error';
+  attempt: number;
+  steps: readonly { phase: SyncPhase; wave: number; resources: number }[];
+  stepsCompleted: number;
+  results: readonly ResourceResult[];
+  requestedAt: string;
+  finishedAt?: string;
+  /** Waiting for this moment to try again. */
+  retryAt?: string;
+  message: string;
+}
+
+export const initialState: ApplicationState = { status: 'unseen' };
+
+const healsKept = 10;
+
+/** Never throws: an event that doesn't fit the state leaves it as it is. */
+export function evolve(state: ApplicationState, recorded: RecordedEvent): ApplicationState {
+  const event = recorded as RecordedEvent & ApplicationEvent;
+  if (event.type === 'ApplicationDeclared') return declare(state, event.data);
+  if (event.type === 'ApplicationDeleted') return { status: 'deleted' };
+  if (state.status !== 'declared') return state;
+  switch (event.type) {
+    case 'ApplicationDeletionStarted':
+      return { ...state, isDeleting: true };
+    case 'ApplicationCompared': {
+      const { failure: _, skipped, ...rest } = state;
+      return { ...rest, ...(skipped?.revision === event.data.revision ? { skipped } : {}), comparison: event.data };
+    }
+    case 'ComparisonFailed': {
+      const { condition, code, message, revision } = event.data;
+      return { ...state, failure: { condition, code, message, ...(revision === undefined ? {} : { revision }) } };
+    }
+    case 'AutoSyncSkipped':
+      return { ...state, skipped: event.data };
+    case 'HealthChanged':
+      return { ...state, health: evolveHealth(state.health, event.data) };
+    case 'DriftDetected':
+      return state;
+    default:
+      return evolveOperation(state, event, recorded.at);
+  }
+}
+
+function declare(state: ApplicationState, data: Extract<ApplicationEvent, { type: 'ApplicationDeclared' }>['data']): Declared {
+  const { namespace, name, uid, project, spec, specHash, sealedSpec } = data;
+  const declared = { status: 'declared' as const, id: { namespace, name, uid }, project, spec, specHash, sealedSpec };
+  if (state.status === 'declared') return { ...state, ...declared };
+  return { ...declared, health: { status: 'Unknown', resources: {} }, heals: [], isDeleting: false };
+}
+
+function evolveHealth(health: Declared['health'], data: Extract<ApplicationEvent, { type: 'HealthChanged' }>['data']): Declared['health'] {
+  const resources: Record<string, ResourceHealth> = { ...health.resources };
+  for (const key of data.gone) delete resources[key];
+  for (const resource of data.resources) resources[resourceRefKey(resource)] = resource;
+  return { status: data.status, ...(data.message === undefined ? {} : { message: data.message }), resources };
+}
+
+function evolveOperation(state: Declared, event: ApplicationEvent, at: string): Declared {
+  if (event.type === 'SyncRequested') {
+    const { operationId, trigger, revision, manifestSet, operation, retryLimit, backoff } = event.data;
+    const { skipped: _, ...rest } = state;
+    return {
+      ...rest,
+      heals: trigger === 'self-heal' ? [...state.heals, at].slice(-healsKept) : state.heals,
+      operation: {
+        operationId,
+        trigger,
+        revision,
+        manifestSet,
+        specHash: state.specHash,
+        operation,
+        retryLimit,
+        backoff,
+        phase: 'Running',
+        attempt: 0,
+        steps: [],
+        stepsCompleted: 0,
+        results: [],
+        requestedAt: at,
+        message: 'waiting to start',
+      },
+    };
+  }
+  const current = state.operation;
+  if (current === undefined || !('operationId' in event.data) || event.data.operationId !== current.operationId) return state;
+  return { ...state, operation: advance(current, event, at) };
+}
+
+function advance(operation: OperationRecord, event: ApplicationEvent, at: string): OperationRecord {
+  const { retryAt: _retry, finishedAt: _finished, ...running } = operation;
+  switch (event.type) {
+    case 'SyncStarted':
+      return { ...running, attempt: event.data.attempt, steps: event.data.steps, stepsCompleted: 0, results: [], message: 'syncing' };
+    case 'SyncStepCompleted':
+      return { ...running, stepsCompleted: event.data.step + 1, results: [...operation.results, ...event.data.results] };
+    case 'SyncRetryScheduled':
+      return { ...running, retryAt: event.data.at, message: event.data.message };
+    case 'SyncSucceeded':
+      return { ...running, phase: 'Succeeded', finishedAt: at, message: event.data.message };
+    case 'SyncFailed':
+      return { ...running, phase: event.data.phase, finishedAt: at, message: event.data.message };
+    default:
+      return operation;
+  }
+}

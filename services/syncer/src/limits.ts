@@ -1,0 +1,35 @@
+/** Every bound of this service, in one place. */
+export const limits = {
+  /** Applications that are reconciled at the same time. */
+  reconcilesMax: 32,
+  /** Requests to the API server in flight for one application. */
+  writesPerApplicationMax: 16,
+  dryRunsPerApplicationMax: 8,
+  /** Answers of dry runs that are remembered; emptied when full, which costs a dry run each. */
+  judgementsKeptMax: 50_000,
+  /** JSON pointers kept of one difference. */
+  fieldsShownMax: 20,
+  /** Manifest sets kept in memory. */
+  manifestSetsKeptMax: 500,
+  /** Objects of one application. */
+  objectsMax: 10_000,
+  /** `.status` of one Application: the API server refuses objects over 1.5 MB. */
+  statusBytesMax: 900_000,
+  /** Every application is looked at again at least this often, whatever was or wasn't heard. */
+  sweepMs: 30_000,
+  /** A status that is only about progress is written at most this often. */
+  statusPauseMs: 1_000,
+  /** An operation that is done sooner is never shown as Running. */
+  runningShownAfterMs: 300,
+  /** A failed reconcile is tried again after this, doubling. */
+  reconcileRetryMs: 500,
+  reconcileRetryMsMax: 30_000,
+  /** Argo CD's repository error grace period (argocd-compat B099). */
+  unreachableGraceMs: 180_000,
+  leaseMs: 15_000,
+  catchUpMs: 120_000,
+  treeNodesMax: 20_000,
+  /** How long the previous run of a hook may take to go away. */
+  hookDeletionMs: 10_000,
+  hookDeletionPollMs: 50,
+} as const;

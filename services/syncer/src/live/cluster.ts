@@ -1,0 +1,68 @@
+import type { Logger } from '@plumbline/contracts';
+import type { KubeClient } from '@plumbline/kube';
+import { managingInstance } from '@plumbline/manifests';
+import type { ClusterState, LiveRow } from './cluster-state.ts';
+import { makeClusterState } from './cluster-state.ts';
+
+/** Who is told when live objects change. */
+export interface ClusterListener {
+  /** An object that this application manages or wants changed. */
+  changed(applicationKeyOrInstance: { key: string } | { instance: string }): void;
+}
+
+/** One cluster: its API server, its live objects, and which application is interested in which of them. */
+export interface Cluster {
+  readonly kube: KubeClient;
+  readonly state: ClusterState;
+  /** This application (key) wants these objects whole, and to hear of them. Answers the new set. */
+  want(applicationKey: string, before: ReadonlySet<string>, keys: readonly string[]): ReadonlySet<string>;
+  /** Keys of objects whose tracking annotation names this instance. */
+  managedBy(instance: string): Iterable<string>;
+  stop(): Promise<void>;
+}
+
+export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterListener): Cluster {
+  const wantedBy = new Map<string, Set<string>>();
+  const managed = new Map<string, Set<string>>();
+
+  const onChange = (key: string, before: LiveRow | undefined, after: LiveRow | undefined): void => {
+    const [was, is] = [instanceOf(before), instanceOf(after)];
+    if (was !== undefined && was !== is) managed.get(was)?.delete(key);
+    if (is !== undefined && was !== is) {
+      const keys = managed.get(is) ?? new Set();
+      managed.set(is, keys.add(key));
+    }
+    for (const instance of new Set([was, is])) if (instance !== undefined) listener.changed({ instance });
+    for (const applicationKey of wantedBy.get(key) ?? []) listener.changed({ key: applicationKey });
+  };
+
+  const state = makeClusterState({
+    kube,
+    log,
+    isManaged: (key, object) => wantedBy.has(key) || managingInstance(object) !== undefined,
+    onChange,
+  });
+
+  return {
+    kube,
+    state,
+    want(applicationKey, before, keys) {
+      const wanted = new Set(keys);
+      for (const key of before) {
+        if (wanted.has(key)) continue;
+        const applications = wantedBy.get(key);
+        applications?.delete(applicationKey);
+        if (applications?.size === 0) wantedBy.delete(key);
+      }
+      for (const key of wanted) {
+        const applications = wantedBy.get(key) ?? new Set();
+        wantedBy.set(key, applications.add(applicationKey));
+      }
+      return wanted;
+    },
+    managedBy: (instance) => managed.get(instance) ?? [],
+    stop: () => state.stop(),
+  };
+}
+
+const instanceOf = (row: LiveRow | undefined): string | undefined => (row?.object === undefined ? undefined : managingInstance(row.object));

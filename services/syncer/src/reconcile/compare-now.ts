@@ -1,0 +1,30 @@
+import type { Compared } from '../compare/compare.ts';
+import { compare } from '../compare/compare.ts';
+import type { DesiredState } from '../desired/desired-object.ts';
+import type { ApplicationCommand } from '../domain/commands.ts';
+import type { ReconcileContext } from './context.ts';
+import type { Entry } from './entry.ts';
+import { extraObjects, namespacedBy, projectVerdict } from './observe.ts';
+
+/** Compares these desired objects with what is live at this moment. */
+export async function compareNow(entry: Entry, desired: DesiredState, revision: string, context: ReconcileContext, isHasty: boolean): Promise<Compared> {
+  const { cluster, judge, world } = context;
+  const discovery = await cluster.kube.discover();
+  return compare(
+    {
+      revision,
+      desired,
+      instance: entry.instance,
+      live: (key) => cluster.state.row(key)?.object,
+      extra: extraObjects(entry, desired, cluster),
+      forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
+      isHasty,
+    },
+    judge,
+  );
+}
+
+export const comparisonCommands = (compared: Compared): ApplicationCommand[] => [
+  { type: 'RecordComparison', comparison: compared.comparison, drift: compared.drift },
+  { type: 'RecordHealth', ...compared.health },
+];

@@ -1,0 +1,32 @@
+import type { BlobStore, Sealer } from '@plumbline/blobs';
+import type { Bus } from '@plumbline/bus';
+import type { Clock, Logger, Metrics } from '@plumbline/contracts';
+import type { Judge } from '../compare/judge.ts';
+import type { DesiredStates } from '../desired/desired-state.ts';
+import type { Cluster } from '../live/cluster.ts';
+import type { World } from '../world/world.ts';
+import type { Entry } from './entry.ts';
+
+/** What a reconcile works with; the composition root makes it. */
+export interface ReconcileContext {
+  bus: Bus;
+  blobs: BlobStore;
+  sealer: Sealer;
+  cluster: Cluster;
+  judge: Judge;
+  desired: DesiredStates;
+  world: World;
+  log: Logger;
+  metrics: Metrics;
+  clock: Clock;
+  controlNamespace: string;
+  isApplication(instance: string): boolean;
+  /** Throws when this process may not write to the cluster any more. */
+  assertOwner(): void;
+  /** Wake the application at this time, even if this process dies before. */
+  wakeAt(entry: Entry, atMs: number): void;
+  /** Repository and ref that the application now follows. */
+  follows(entry: Entry, repository: string | undefined): void;
+  /** The status may have changed. */
+  statusChanged(entry: Entry): void;
+}

@@ -1,0 +1,69 @@
+import { AppError } from '@plumbline/contracts';
+import type { KubeObject } from '@plumbline/manifests';
+import { annotationOf, applicationSyncOptions, isCustomResourceDefinition, managingInstance, resourceSyncOptions, syncWave } from '@plumbline/manifests';
+import { inBatches } from '../concurrency.ts';
+import type { Declared } from '../domain/state.ts';
+import { fieldManager } from '../field-managers.ts';
+import { limits } from '../limits.ts';
+import { refOf } from '../live/object-ref.ts';
+import type { Entry } from './entry.ts';
+import type { ReconcileContext } from './context.ts';
+
+/** Argo CD's finalizer: the objects go with the Application. A suffix names how (argocd-compat B110). */
+const resourcesFinalizer = 'resources-finalizer.argocd.argoproj.io';
+
+/**
+ * The Application is being deleted or is gone. With the finalizer its objects are deleted first, in reversed waves, each
+ * wave after the one before has gone; without it they stay as they are.
+ */
+export async function reconcileDeletion(entry: Entry, state: Declared, context: ReconcileContext): Promise<void> {
+  const finalizer = entry.resource.metadata.finalizers?.find((name) => name === resourcesFinalizer || name.startsWith(`${resourcesFinalizer}/`));
+  const cascade = entry.isPresent && finalizer !== undefined;
+  if (entry.isPresent && !cascade) return;
+  if (cascade) {
+    const kinds = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(({ group, kind }) => `${group}/${kind}`);
+    for (const groupKind of new Set(kinds)) {
+      const [group = '', kind = ''] = groupKind.split('/');
+      const watched = await context.cluster.state.watchKind(group, kind);
+      if (watched !== 'synced' && watched !== 'unknown-kind') throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
+    }
+    const left = deletable(entry, context);
+    await entry.log.execute([{ type: 'StartDeletion', cascade, resources: left.length }]);
+    if (left.length > 0) return deleteLastWave(left, finalizer.endsWith('/background') ? 'Background' : 'Foreground', context);
+    await removeFinalizer(entry, finalizer, context);
+    return;
+  }
+  await entry.log.execute([{ type: 'ForgetApplication', cascaded: state.isDeleting }]);
+  entry.wanted = context.cluster.want(entry.key, entry.wanted, []);
+  context.follows(entry, undefined);
+}
+
+function deletable(entry: Entry, context: ReconcileContext): KubeObject[] {
+  const options = applicationSyncOptions(entry.resource.spec.syncPolicy?.syncOptions);
+  return [...context.cluster.managedBy(entry.instance)].flatMap((key) => {
+    const object = context.cluster.state.row(key)?.object;
+    if (object === undefined || managingInstance(object) !== entry.instance || isCustomResourceDefinition(object)) return [];
+    const isKept = resourceSyncOptions(object, options).delete === 'never' || annotationOf(object, 'helm.sh/resource-policy') === 'keep';
+    return isKept ? [] : [object];
+  });
+}
+
+/** Waves go in reverse; the watch wakes us when the last object of one has gone. */
+async function deleteLastWave(objects: readonly KubeObject[], propagationPolicy: 'Foreground' | 'Background', context: ReconcileContext): Promise<void> {
+  context.assertOwner();
+  const last = Math.max(...objects.map(syncWave));
+  const due = objects.filter((object) => syncWave(object) === last && object.metadata.deletionTimestamp === undefined);
+  await inBatches(due, limits.writesPerApplicationMax, async (object) => {
+    const { uid } = object.metadata;
+    await context.cluster.kube.delete(refOf(object), { propagationPolicy, ...(uid === undefined ? {} : { uid }) });
+  });
+}
+
+async function removeFinalizer(entry: Entry, finalizer: string, context: ReconcileContext): Promise<void> {
+  const { namespace, name } = entry.log.id;
+  const { resourceVersion, finalizers = [] } = entry.resource.metadata;
+  const left = finalizers.filter((other) => other !== finalizer);
+  // The resourceVersion makes it a precondition: a finalizer that somebody added meanwhile isn't lost.
+  const patch = { metadata: { finalizers: left, ...(resourceVersion === undefined ? {} : { resourceVersion }) } };
+  await context.cluster.kube.mergePatch({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name }, patch, { fieldManager: fieldManager.status });
+}

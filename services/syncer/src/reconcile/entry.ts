@@ -1,0 +1,39 @@
+import type { Application } from '@plumbline/contracts';
+import type { ApplicationLog } from '../applications/application-log.ts';
+import type { Declared } from '../domain/state.ts';
+import type { StepOutcome } from '../sync/apply-step.ts';
+
+/** One Application as this process knows it: the resource, its stream, and what is only worth keeping while we live. */
+export interface Entry {
+  /** `namespace/name`. */
+  readonly key: string;
+  /** How tracking annotations name it. */
+  readonly instance: string;
+  resource: Application;
+  /** False once the API server said that the object is gone. */
+  isPresent: boolean;
+  log: ApplicationLog;
+  /** Hash of the spec whose sealed copy is stored, so that sealing is done once per change. */
+  sealed?: { specHash: string; sealedSpec: string };
+  /** The last answer of the renderer, by what was asked. */
+  rendered?: { question: string; manifestSet: string };
+  /** Keys of live objects that this application wants whole. */
+  wanted: ReadonlySet<string>;
+  /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing. */
+  applied?: { step: string; outcome: StepOutcome };
+  /** Refresh annotation that was seen and is being served. */
+  refresh?: 'normal' | 'hard';
+  /** `.operation` that was taken over and has to be taken off the resource. */
+  adoptedOperation?: string;
+  /** resourceVersion after which a set `.operation` is a new one. */
+  operationClearedAt: string;
+  /** Reason that let the next reconcile happen, for `correlation` of its events. */
+  correlation?: string;
+}
+
+/** Set by people and by the API: look at the repository now (`normal`), and render again (`hard`). */
+export const refreshAnnotation = 'argocd.argoproj.io/refresh';
+
+export function declaredState(entry: Entry): Declared | undefined {
+  return entry.log.state.status === 'declared' ? entry.log.state : undefined;
+}

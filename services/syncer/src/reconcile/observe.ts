@@ -1,0 +1,101 @@
+import type { Application } from '@plumbline/contracts';
+import { AppError, inClusterName, inClusterServer } from '@plumbline/contracts';
+import type { Discovery } from '@plumbline/kube';
+import type { KubeObject } from '@plumbline/manifests';
+import { groupVersionKind, managingInstance, parseResourceKey, resourceIdOf, resourceKey } from '@plumbline/manifests';
+import { permitsObject } from '@plumbline/policy';
+import type { DesiredState } from '../desired/desired-object.ts';
+import type { Declared } from '../domain/state.ts';
+import type { Cluster } from '../live/cluster.ts';
+import type { World } from '../world/world.ts';
+import type { Entry } from './entry.ts';
+
+/**
+ * Makes sure that everything of this application is watched: the kinds it wants, those it had, and namespaces. Throws
+ * `unknown-kind` for a manifest whose kind the cluster doesn't serve and no CustomResourceDefinition of the same set
+ * brings, and `cluster-unreachable` while a kind's state is in doubt: absence is never guessed.
+ */
+export async function watchEverythingOf(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
+  entry.wanted = cluster.want(entry.key, entry.wanted, desired.objects.map(({ key }) => key));
+  const discovery = await cluster.kube.discover();
+  const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
+  const wanted = new Map(desired.objects.map(({ object }) => [groupKindOf(object), object]));
+  const had = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(({ group, kind }) => `${group}/${kind}`);
+  for (const groupKind of new Set([...wanted.keys(), ...had, '/Namespace'])) {
+    const [group = '', kind = ''] = groupKind.split('/');
+    const watched = await cluster.state.watchKind(group, kind);
+    const manifest = wanted.get(groupKind);
+    if (watched === 'unknown-kind') {
+      if (manifest === undefined || brought.has(groupKind)) continue;
+      throw unknownKind(manifest, desired);
+    }
+    if (watched !== 'synced') throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
+    if (manifest === undefined || brought.has(groupKind)) continue;
+    const { version } = groupVersionKind(manifest);
+    if (discovery.find(group, version, kind) === undefined) throw unknownKind(manifest, desired);
+  }
+  // Objects that were seen before this application wanted them are known by their metadata only.
+  for (const key of entry.wanted) {
+    const row = cluster.state.row(key);
+    if (row === undefined || row.object !== undefined) continue;
+    const { group, kind, namespace, name } = parseResourceKey(key);
+    const { version } = groupVersionKind({ apiVersion: row.apiVersion, kind });
+    const object = await cluster.kube.get({ group, version, kind, name, ...(namespace === '' ? {} : { namespace }) });
+    if (object !== undefined) cluster.state.complete(object);
+  }
+}
+
+function unknownKind(object: KubeObject, desired: DesiredState): AppError {
+  const { group, version, kind } = groupVersionKind(object);
+  const found = desired.objects.find((other) => other.object === object);
+  const file = found?.file;
+  const message =
+    `The Kubernetes API could not find version "${version}" of ${group === '' ? '' : `${group}/`}${kind} for ${object.metadata.name}` +
+    `${file === undefined ? '' : ` (${file})`}. Make sure the CustomResourceDefinition is installed on the destination cluster, or correct apiVersion and kind.`;
+  return new AppError('unknown-kind', message, file === undefined ? {} : { details: { file } });
+}
+
+const groupKindOf = (object: KubeObject): string => {
+  const { group, kind } = groupVersionKind(object);
+  return `${group}/${kind}`;
+};
+
+function definedKinds(object: KubeObject): string[] {
+  if (object.kind !== 'CustomResourceDefinition') return [];
+  const spec = object['spec'] as { group?: string; names?: { kind?: string } } | undefined;
+  return [`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`];
+}
+
+/** Live objects that are marked as this application's and that it doesn't want; what is on its way out isn't counted. */
+export function extraObjects(entry: Entry, desired: DesiredState, cluster: Cluster): KubeObject[] {
+  const extra: KubeObject[] = [];
+  for (const key of cluster.managedBy(entry.instance)) {
+    const object = cluster.state.row(key)?.object;
+    if (object === undefined || desired.byKey.has(key) || managingInstance(object) !== entry.instance) continue;
+    if (object.metadata.deletionTimestamp !== undefined || desired.objects.some((other) => other.key === key)) continue;
+    extra.push(object);
+  }
+  return extra.sort((a, b) => resourceKey(resourceIdOf(a)).localeCompare(resourceKey(resourceIdOf(b))));
+}
+
+/** Whether an object's kind is namespaced, as the cluster says; for a kind that it doesn't know yet, as the object says. */
+export function namespacedBy(discovery: Discovery): (object: KubeObject) => boolean {
+  return (object) => {
+    const { group, kind } = groupVersionKind(object);
+    return discovery.findKind(group, kind)?.namespaced ?? object.metadata.namespace !== undefined;
+  };
+}
+
+/** The project's word about one object, asked anew each time: policy may have changed since the last write. */
+export function projectVerdict(application: Application, world: World, isNamespaced: (object: KubeObject) => boolean): (object: KubeObject) => string | undefined {
+  return (object) => {
+    const name = application.spec.project === '' ? 'default' : application.spec.project;
+    const project = world.project(name);
+    if (project?.spec === undefined) return `project ${name} does not exist`;
+    const { group, kind } = groupVersionKind(object);
+    const subject = { group, kind, name: object.metadata.name, namespaced: isNamespaced(object), namespace: object.metadata.namespace ?? '' };
+    const verdict = permitsObject({ name, spec: project.spec }, subject, { server: inClusterServer, name: inClusterName });
+    return verdict.allowed ? undefined : verdict.reason;
+  };
+}
+

@@ -1,0 +1,178 @@
+import { AppError, blobScope, canonicalJson, refreshRepository } from '@plumbline/contracts';
+import { repositoryId } from '@plumbline/git';
+import type { Compared } from '../compare/compare.ts';
+import type { DesiredState } from '../desired/desired-object.ts';
+import type { Target } from '../desired/desired-state.ts';
+import type { ApplicationCommand } from '../domain/commands.ts';
+import { redactSpec } from '../domain/redact.ts';
+import type { Declared } from '../domain/state.ts';
+import { adoptOperation } from './adopt-operation.ts';
+import { compareNow, comparisonCommands } from './compare-now.ts';
+import type { ReconcileContext } from './context.ts';
+import { reconcileDeletion } from './deletion.ts';
+import type { Entry } from './entry.ts';
+import { declaredState, refreshAnnotation } from './entry.ts';
+import { watchEverythingOf } from './observe.ts';
+import { advanceOperation } from './run-operation.ts';
+import { assertDestination, assertProject, resolveTarget, sourceOf } from './target.ts';
+
+/**
+ * Brings one application forward: what is wanted (spec, commit, manifests) against what is there, and whatever follows
+ * from the difference. Level-triggered: it is right to call it at any time, and twice.
+ */
+export async function reconcile(entry: Entry, context: ReconcileContext): Promise<void> {
+  const before = entry.log.folded.version;
+  const why = entry.correlation === undefined ? {} : { correlation: entry.correlation };
+  delete entry.correlation;
+  try {
+    await reconcileOnce(entry, context, why);
+  } finally {
+    if (entry.log.folded.version !== before || entry.adoptedOperation !== undefined || entry.refresh !== undefined) context.statusChanged(entry);
+  }
+}
+
+type Why = { correlation?: string };
+
+async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why): Promise<void> {
+  const application = entry.resource;
+  const declare = await declareCommand(entry, context);
+  await entry.log.execute([declare], why);
+  const state = declaredState(entry);
+  if (state === undefined) return;
+  if (application.metadata.deletionTimestamp !== undefined || !entry.isPresent) return reconcileDeletion(entry, state, context);
+
+  const wanted = await wantedState(entry, state, context);
+  if (wanted.kind === 'waiting') return;
+  if (wanted.kind === 'failed') return failComparison(entry, context, wanted, why);
+  const { desired, target } = wanted;
+  try {
+    await watchEverythingOf(entry, desired, state, context.cluster);
+  } catch (error) {
+    const failure = AppError.from(error);
+    if (failure.retry === 'later') throw failure;
+    return failComparison(entry, context, { error: failure, condition: 'ComparisonError', revision: target.commit }, why);
+  }
+  await adoptOperation(entry, desired, target, context);
+  const automated = application.spec.syncPolicy?.automated;
+  const isHasty = automated !== undefined && automated.enabled !== false && declaredState(entry)?.operation?.phase !== 'Running';
+  const compared = await compareNow(entry, desired, target.commit, context, isHasty);
+  await decideAndSync(entry, { desired, compared, commit: target.commit }, context, why);
+}
+
+/** The application's declaration; its full spec is sealed in the blob store first, so that the event's reference holds. */
+async function declareCommand(entry: Entry, context: ReconcileContext): Promise<ApplicationCommand> {
+  const { sealer, blobs } = context;
+  const { spec } = entry.resource;
+  const specHash = sealer.keyedHash(canonicalJson(spec));
+  if (entry.sealed?.specHash !== specHash) {
+    const { namespace, name } = entry.log.id;
+    const sealedSpec = sealer.keyedHash(canonicalJson([namespace, name, spec]));
+    const text = sealer.seal('application-spec', JSON.stringify({ namespace, name, spec }));
+    await blobs.put(blobScope.sealedSpecs, [{ id: sealedSpec, bytes: Buffer.from(text) }]);
+    entry.sealed = { specHash, sealedSpec };
+  }
+  const project = spec.project === '' ? 'default' : spec.project;
+  return { type: 'DeclareApplication', id: entry.log.id, project, spec: redactSpec(spec, (value) => sealer.keyedHash(value)), ...entry.sealed };
+}
+
+type Failure = { error: AppError; condition: 'ComparisonError' | 'InvalidSpecError'; revision?: string };
+type Wanted = { kind: 'waiting' } | ({ kind: 'failed' } & Failure) | { kind: 'known'; desired: DesiredState; target: Target };
+
+/** Spec and commit made into objects, or what stands in the way. */
+async function wantedState(entry: Entry, state: Declared, context: ReconcileContext): Promise<Wanted> {
+  const application = entry.resource;
+  let source;
+  try {
+    source = sourceOf(application);
+    assertDestination(application);
+    context.follows(entry, repositoryId(source.repoURL));
+    assertProject(application, source, context.world);
+  } catch (error) {
+    return { kind: 'failed', condition: 'InvalidSpecError', error: AppError.from(error) };
+  }
+  const isHard = await serveRefresh(entry, source.repoURL, context);
+  const resolved = resolveTarget(source, context.world, context.clock());
+  if (resolved.kind === 'waiting') return resolved;
+  if (resolved.kind === 'problem') return { kind: 'failed', condition: 'ComparisonError', error: resolved.error };
+  const { target } = resolved;
+  try {
+    return { kind: 'known', target, desired: await renderOnce(entry, state, target, isHard, context) };
+  } catch (error) {
+    const failure = AppError.from(error);
+    if (failure.retry === 'later' && failure.code !== 'render-failed') throw failure;
+    return { kind: 'failed', condition: 'ComparisonError', error: failure, revision: target.commit };
+  }
+}
+
+async function renderOnce(entry: Entry, state: Declared, target: Target, isHard: boolean, context: ReconcileContext): Promise<DesiredState> {
+  const question = `${state.sealedSpec} ${target.commit}`;
+  if (entry.rendered?.question !== question || isHard) {
+    entry.rendered = { question, manifestSet: await context.desired.render(entry.resource, state.sealedSpec, target, isHard) };
+  }
+  return context.desired.load(entry.resource, entry.instance, entry.rendered.manifestSet);
+}
+
+/** `argocd.argoproj.io/refresh`: look at the repository now; `hard` renders again. Answers whether it is hard. */
+async function serveRefresh(entry: Entry, repoURL: string, context: ReconcileContext): Promise<boolean> {
+  const asked = entry.resource.metadata.annotations?.[refreshAnnotation];
+  if (asked === undefined) {
+    delete entry.refresh;
+    return false;
+  }
+  if (entry.refresh !== undefined) return false;
+  entry.refresh = asked === 'hard' ? 'hard' : 'normal';
+  try {
+    await context.bus.call(refreshRepository, { urls: [repoURL] });
+  } catch (error) {
+    context.log.warn('could not ask for a refresh; polling will find what is new', { application: entry.key, reason: AppError.from(error).message });
+  }
+  return entry.refresh === 'hard';
+}
+
+/** Records the comparison, lets the automated policy decide, and moves the operation that runs. */
+async function decideAndSync(entry: Entry, seen: { desired: DesiredState; compared: Compared; commit: string }, context: ReconcileContext, why: Why): Promise<void> {
+  const { clock } = context;
+  const policy = entry.resource.spec.syncPolicy;
+  const commands = comparisonCommands(seen.compared);
+  // Ids that derive from the stream's version: deciding the same again after a crash makes the same operation.
+  const operationId = `${entry.log.id.uid}-${entry.log.folded.version}`;
+  commands.push({ type: 'AutoSync', operationId, policy, now: clock() });
+  await advanceOperation(entry, seen.desired, commands, context, why);
+}
+
+/** Records what is wrong, and keeps the last revision that could be rendered as it should be. */
+async function failComparison(entry: Entry, context: ReconcileContext, failure: Failure, why: Why): Promise<void> {
+  const { error, condition, revision } = failure;
+  const { file, line } = error.details as { file?: unknown; line?: unknown };
+  const place = typeof file === 'string' && !error.message.includes(file) ? ` (${file}${typeof line === 'number' ? `:${line}` : ''})` : '';
+  const record: ApplicationCommand = {
+    type: 'RecordComparisonFailure',
+    failure: {
+      condition,
+      code: error.code,
+      message: `${error.message}${place}`,
+      ...(revision === undefined ? {} : { revision }),
+      ...(typeof file === 'string' ? { file } : {}),
+      ...(typeof line === 'number' ? { line } : {}),
+    },
+  };
+  await entry.log.execute([record], why);
+  const state = declaredState(entry);
+  const good = state?.comparison;
+  // What the spec forbids isn't healed either.
+  if (state === undefined || good === undefined || condition === 'InvalidSpecError') return;
+  const desired = await context.desired.load(entry.resource, entry.instance, good.manifestSet);
+  await watchEverythingOf(entry, desired, state, context.cluster);
+  const compared = await compareNow(entry, desired, good.revision, context, false);
+  // What the last good revision doesn't have may be what the broken one wants: it isn't pruned.
+  const drift = compared.drift.filter((one) => one.drift !== 'extra');
+  const heal: ApplicationCommand = {
+    type: 'HealLastGood',
+    operationId: `${entry.log.id.uid}-${entry.log.folded.version}`,
+    policy: entry.resource.spec.syncPolicy,
+    drift,
+    now: context.clock(),
+  };
+  await advanceOperation(entry, desired, [{ type: 'RecordHealth', ...compared.health }, heal], context, why);
+}
+

@@ -1,0 +1,137 @@
+import type { ResourceResult } from '@plumbline/contracts';
+import type { Step } from '@plumbline/manifests';
+import { applicationSyncOptions } from '@plumbline/manifests';
+import { nextHealAt } from '../domain/backoff.ts';
+import type { ApplicationCommand } from '../domain/commands.ts';
+import type { ApplicationState, Declared, OperationRecord } from '../domain/state.ts';
+import { evolve } from '../domain/state.ts';
+import type { DesiredState } from '../desired/desired-object.ts';
+import { fieldManager } from '../field-managers.ts';
+import { applyStep } from '../sync/apply-step.ts';
+import { desiredIndex, fitsPlan, planOf, progressOf, stepHeads } from '../sync/operation.ts';
+import { compareNow, comparisonCommands } from './compare-now.ts';
+import type { ReconcileContext } from './context.ts';
+import type { Entry } from './entry.ts';
+import { declaredState } from './entry.ts';
+import { extraObjects, namespacedBy, projectVerdict } from './observe.ts';
+
+
+type Why = { correlation?: string };
+
+/**
+ * Executes the commands and then moves the running operation, if there is one, as far as it goes without waiting: each
+ * step's intent is in the log before the first write, each outcome right after. Killed anywhere, the next call resumes
+ * at the step that has no outcome yet.
+ */
+export async function advanceOperation(entry: Entry, desired: DesiredState, commands: readonly ApplicationCommand[], context: ReconcileContext, why: Why): Promise<void> {
+  const operation = runningAfter(entry, commands);
+  if (operation === undefined) {
+    await entry.log.execute(commands, why);
+    wakeForHeal(entry, context);
+    return;
+  }
+  const target = operation.manifestSet === desired.manifestSet ? desired : await context.desired.load(entry.resource, entry.instance, operation.manifestSet);
+  const retryAtMs = operation.retryAt === undefined ? undefined : Date.parse(operation.retryAt);
+  if (retryAtMs !== undefined && retryAtMs > context.clock()) {
+    await entry.log.execute(commands, why);
+    context.wakeAt(entry, retryAtMs);
+    return;
+  }
+  const steps = planOf(operation, target, extraObjects(entry, target, context.cluster));
+  const isStarted = operation.steps.length > 0 && retryAtMs === undefined && fitsPlan(operation, steps);
+  const attempt = retryAtMs === undefined ? operation.attempt : operation.attempt + 1;
+  const start: ApplicationCommand[] = isStarted ? [] : [{ type: 'StartSync', operationId: operation.operationId, attempt, steps: stepHeads(steps) }];
+  await entry.log.execute([...commands, ...start], why);
+  if (!isStarted) delete entry.applied;
+  context.statusChanged(entry);
+  await runSteps(entry, target, steps, context, why);
+}
+
+/** The operation that would run once these commands are executed. */
+function runningAfter(entry: Entry, commands: readonly ApplicationCommand[]): OperationRecord | undefined {
+  let state: ApplicationState = entry.log.state;
+  for (const event of entry.log.preview(commands)) {
+    const metadata = { actor: '', service: 'syncer', schemaVersion: 1 };
+    state = evolve(state, { position: 0, id: '', stream: '', version: 0, at: new Date(0).toISOString(), metadata, ...event });
+  }
+  const operation = state.status === 'declared' ? state.operation : undefined;
+  return operation?.phase === 'Running' ? operation : undefined;
+}
+
+async function runSteps(entry: Entry, desired: DesiredState, steps: readonly Step[], context: ReconcileContext, why: Why): Promise<void> {
+  for (;;) {
+    const operation = declaredState(entry)?.operation;
+    if (operation === undefined || operation.phase !== 'Running' || operation.retryAt !== undefined) break;
+    const index = operation.stepsCompleted;
+    const isLast = index + 1 >= steps.length;
+    const step = steps[index] ?? { phase: 'Sync' as const, wave: 0, objects: [], prune: [] };
+    const outcome = await applyOnce(entry, desired, step, operation, context);
+    const isFailed = outcome.results.some((result) => result.status === 'SyncFailed');
+    let results: readonly ResourceResult[] = outcome.results;
+    if (!isFailed && operation.operation.dryRun !== true) {
+      const progress = progressOf(step, outcome.results, isLast, (key) => context.cluster.state.row(key)?.object);
+      if (progress.state === 'waiting') return;
+      ({ results } = progress);
+    }
+    const { operationId, attempt } = operation;
+    const done: ApplicationCommand = { type: 'CompleteStep', operationId, attempt, step: index, results, now: context.clock(), canRetry: outcome.canRetry };
+    const seen = isLast || isFailed ? await comparedAfter(entry, desired, operation, context) : [];
+    const recorded = await entry.log.execute([done, ...seen], why);
+    delete entry.applied;
+    // The stream has moved on under us: what is right now is decided anew.
+    if (recorded.length === 0) return;
+  }
+  const state = declaredState(entry);
+  if (state?.operation?.retryAt !== undefined && state.operation.phase === 'Running') context.wakeAt(entry, Date.parse(state.operation.retryAt));
+  wakeForHeal(entry, context);
+}
+
+/** What the sync made of things, in the same append as its end; not while the newest revision can't be compared. */
+async function comparedAfter(entry: Entry, desired: DesiredState, operation: OperationRecord, context: ReconcileContext): Promise<ApplicationCommand[]> {
+  const state = declaredState(entry);
+  if (state?.failure !== undefined || state?.comparison?.manifestSet !== desired.manifestSet || operation.operation.dryRun === true) return [];
+  return comparisonCommands(await compareNow(entry, desired, state.comparison.revision, context, false));
+}
+
+async function applyOnce(entry: Entry, desired: DesiredState, step: Step, operation: OperationRecord, context: ReconcileContext): Promise<NonNullable<Entry['applied']>['outcome']> {
+  const name = `${operation.operationId} ${operation.attempt} ${operation.stepsCompleted}`;
+  if (entry.applied?.step === name) return entry.applied.outcome;
+  context.assertOwner();
+  const { cluster, judge, world } = context;
+  const options = applicationSyncOptions(operation.operation.syncOptions ?? entry.resource.spec.syncPolicy?.syncOptions);
+  const discovery = await cluster.kube.discover();
+  if (operation.stepsCompleted === 0 && options.createNamespace && operation.operation.dryRun !== true) await ensureNamespace(entry, desired, context);
+  const outcome = await applyStep(step, {
+    kube: cluster.kube,
+    judge,
+    operation,
+    instance: entry.instance,
+    options,
+    desired: desiredIndex(desired),
+    live: (key) => cluster.state.row(key)?.object,
+    forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
+    isApplication: context.isApplication,
+    observe: (object) => cluster.state.observe(object),
+  });
+  entry.applied = { step: name, outcome };
+  return outcome;
+}
+
+/** `CreateNamespace=true`: the destination namespace, unless the manifests bring it. It is never pruned. */
+async function ensureNamespace(entry: Entry, desired: DesiredState, context: ReconcileContext): Promise<void> {
+  const { namespace } = entry.resource.spec.destination;
+  if (namespace === undefined || namespace === '') return;
+  const key = `/Namespace//${namespace}`;
+  const metadata = entry.resource.spec.syncPolicy?.managedNamespaceMetadata;
+  if (desired.byKey.has(key) || (metadata === undefined && context.cluster.state.row(key) !== undefined)) return;
+  const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, ...metadata } };
+  context.cluster.state.observe(await context.cluster.kube.apply(object, { fieldManager: fieldManager.namespace }));
+}
+
+function wakeForHeal(entry: Entry, context: ReconcileContext): void {
+  const state: Declared | undefined = declaredState(entry);
+  if (state === undefined || state.heals.length === 0 || state.operation?.phase === 'Running') return;
+  if (state.comparison?.status !== 'OutOfSync' && state.failure === undefined) return;
+  const at = nextHealAt(state.heals);
+  if (at > context.clock()) context.wakeAt(entry, at);
+}

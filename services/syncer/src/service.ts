@@ -1,0 +1,137 @@
+import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumbline/contracts';
+import type { SqlExecutor } from '@plumbline/event-log';
+import { loadConnection, makeKubeClient } from '@plumbline/kube';
+import type { RunningService, ServiceContext } from '@plumbline/platform';
+import { defineService } from '@plumbline/platform';
+import { z } from 'zod';
+import type { Applications } from './applications/applications.ts';
+import { makeApplications } from './applications/applications.ts';
+import { applicationsProjection, readApplications } from './applications/projection.ts';
+import { makeJudge } from './compare/judge.ts';
+import { makeMemoTable } from './compare/memo-table.ts';
+import { makeDesiredStates } from './desired/desired-state.ts';
+import { limits } from './limits.ts';
+import type { Cluster } from './live/cluster.ts';
+import { makeCluster } from './live/cluster.ts';
+import { makeLease } from './live/lease.ts';
+import { migrations } from './migrations.ts';
+import type { ReconcileContext } from './reconcile/context.ts';
+import { reconcile } from './reconcile/reconcile.ts';
+import { makeSubscriptions } from './reconcile/subscriptions.ts';
+import { makeSweep } from './reconcile/sweep.ts';
+import { makeWorkQueue } from './reconcile/work-queue.ts';
+import { makeStatusWriter } from './status/status-writer.ts';
+import { resourceTree } from './tree/resource-tree.ts';
+import { makeWorld } from './world/world.ts';
+
+/**
+ * Applications, their comparison with the cluster, their health and their syncs. Owns the `application-` streams, one
+ * cluster's live state (by a lease) and the `.status` of Applications.
+ */
+export const syncer = defineService({ name: 'syncer', config: z.object({}), migrations, start });
+
+async function start(context: ServiceContext): Promise<RunningService> {
+  const { log, clock, config, metrics, bus, blobs, sealer, eventLog, jobs } = context;
+  const database: SqlExecutor = { query: (sql, parameters) => context.transaction((tx) => tx.query(sql, parameters)) };
+  const kube = makeKubeClient({ connection: await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env }), log });
+  const lease = makeLease('in-cluster', config.instance, database, { clock, log });
+  await lease.acquire();
+  const memos = makeMemoTable(database, log);
+  await memos.load();
+
+  const subscriptions = makeSubscriptions();
+  const world = makeWorld((change) => {
+    for (const entry of change.kind === 'project' ? applications.byProject(change.name) : subscriptions.of(change.repository).flatMap((key) => applications.get(key) ?? [])) {
+      if (change.kind === 'repository') entry.correlation = change.correlation;
+      queue.wake(entry.key);
+    }
+  });
+  const known = await caughtUp(context, world);
+
+  const cluster: Cluster = makeCluster(kube, log, {
+    changed(whom) {
+      const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
+      if (key !== undefined) queue.wake(key);
+    },
+  });
+  const judge = makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') });
+  const wakeups = jobs.queue('application-wakeups');
+  const statusWriter = makeStatusWriter({ kube, clock, log, controlNamespace: config.namespace, written: (entry, resource) => applications.written(entry, resource) });
+  const reconciling: ReconcileContext = {
+    bus,
+    blobs,
+    sealer,
+    cluster,
+    judge,
+    desired: makeDesiredStates({ bus, blobs, sealer, kube }),
+    world: world.world,
+    log,
+    metrics,
+    clock,
+    controlNamespace: config.namespace,
+    isApplication: (instance) => applications.byInstance(instance) !== undefined,
+    assertOwner: () => lease.assert(),
+    wakeAt(entry, atMs) {
+      // The sweep finds it too, later: a queue that is away delays and loses nothing.
+      void wakeups.reschedule(entry.key, Math.max(0, atMs - clock())).catch((error: unknown) => log.warn('could not schedule a retry; the sweep will find it', { application: entry.key, reason: String(error) }));
+    },
+    follows: (entry, repository) => subscriptions.follow(entry.key, repository),
+    statusChanged: (entry) => statusWriter.changed(entry),
+  };
+  const queue = makeWorkQueue({
+    concurrency: limits.reconcilesMax,
+    retryMs: limits.reconcileRetryMs,
+    retryMsMax: limits.reconcileRetryMsMax,
+    log,
+    async work(key) {
+      const entry = applications.get(key);
+      if (entry === undefined) return;
+      await reconcile(entry, reconciling);
+      if (entry.log.state.status === 'deleted') applications.forget(entry);
+    },
+  });
+  const applications: Applications = makeApplications({
+    kube,
+    log,
+    controlNamespace: config.namespace,
+    known,
+    wake: (key) => queue.wake(key),
+    logOptions: { log: eventLog, event: (type, data, why) => context.event(type, data, why), now: clock },
+  });
+  jobs.work('application-wakeups', async (key) => queue.wake(key), { concurrency: 4 });
+  const sweep = makeSweep(applications, (key) => queue.wake(key), limits.sweepMs);
+  applications.start();
+
+  bus.serve(describeResourceTree, async ({ namespace, name }) => {
+    const entry = applications.get(`${namespace}/${name}`);
+    if (entry === undefined) throw new AppError('not-found', `application ${namespace}/${name} does not exist`);
+    const tree = canonicalJson(resourceTree(new Set([...entry.wanted, ...cluster.managedBy(entry.instance)]), cluster, limits.treeNodesMax));
+    const blob = sealer.keyedHash(tree);
+    await blobs.put(blobScope.answers, [{ id: blob, bytes: Buffer.from(tree) }]);
+    return { blob };
+  });
+
+  return {
+    isReady: () => applications.hasSynced() && lease.isHeld(),
+    async stop() {
+      sweep.stop();
+      await applications.stop();
+      await queue.stop();
+      await statusWriter.stop();
+      await cluster.stop();
+      await memos.stop();
+      await lease.stop();
+      await kube.close();
+    },
+  };
+}
+
+/** Both projections at the head of the log; answers the streams of applications. */
+async function caughtUp(context: ServiceContext, world: ReturnType<typeof makeWorld>): Promise<Awaited<ReturnType<typeof readApplications>>> {
+  const own = await context.consume(applicationsProjection);
+  const others = await context.consume(world.consumer);
+  const { position } = await context.eventLog.head();
+  await Promise.all([own.waitFor(position, limits.catchUpMs), others.waitFor(position, limits.catchUpMs)]);
+  await context.transaction((tx) => world.load(tx));
+  return context.transaction((tx) => readApplications(tx));
+}
