@@ -1,4 +1,4 @@
-import type { NewEvent, RecordedEvent } from '@plumbline/contracts';
+import type { Announcement, NewEvent, RecordedEvent } from '@plumbline/contracts';
 
 /** One stream's part of an append. */
 export interface StreamAppend {
@@ -23,21 +23,31 @@ export interface FeedPage {
 }
 
 export interface AppendOptions<Tx> {
-  /** Append as the last statement of this transaction; the announcement is made when `announce` is called after commit. */
+  /**
+   * Append in this transaction, as its last statement if possible: from then on until it ends, nobody else appends.
+   * Announced after the commit when the transaction was begun by `transaction()` of the log (or a runner that the
+   * adapter wrapped); otherwise consumers find it with their next poll.
+   */
   tx?: Tx;
 }
 
 /**
  * The log. `append` is all or nothing over its streams. Events whose id is already recorded in that stream are not
- * appended again: the recorded ones are answered, in the request's order (and the expected version is not checked then).
+ * appended again: the recorded ones are answered, in the request's order. The expected version of a stream counts only
+ * if something is new for it: a plain retry succeeds, a retry that decided differently is a `conflict`.
+ *
+ * Errors: `conflict` (details: stream, expected, actual), `too-large`, `invalid-argument`, `gone` (reading before the
+ * oldest partition; details: oldest), `unavailable` and `deadline-exceeded` (retry later; the same ids append once).
  */
 export interface EventLog<Tx = SqlExecutor> {
+  /** Parts without events are left out. A stream may appear once. */
   append(batch: readonly StreamAppend[], options?: AppendOptions<Tx>): Promise<RecordedEvent[]>;
   /** `after` is exclusive; limit 1..1000. */
   readFeed(query: { after: number; limit: number }): Promise<FeedPage>;
-  /** Events of one stream after a version, in order. */
+  /** Events of one stream after a version, in order; all of them without a limit. */
   readStream(stream: string, query?: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]>;
   head(): Promise<{ position: number; generation: string }>;
+  /** Commits when `work` resolves, rolls back when it rejects; what it appended is announced after the commit. */
   transaction<R>(work: (tx: Tx) => Promise<R>): Promise<R>;
   close(): Promise<void>;
 }
@@ -65,10 +75,32 @@ export interface RunningConsumer {
   waitFor(position: number, timeoutMs: number): Promise<void>;
   /** Reset the projection and replay the feed from the start; resolves when it has caught up again. */
   rebuild(): Promise<void>;
+  /** Streams that are set aside since an event of theirs could not be applied. */
+  parked(): Promise<ParkedStream[]>;
+  /** Applies what a parked stream has missed, in order; rejects with the error of the event that fails again. */
+  retryParked(stream: string): Promise<void>;
+  /** Like `retryParked`, but without the event it is parked at. The reason is kept. */
+  skipParked(stream: string, reason: string): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** A stream that a consumer has set aside at an event which it failed to apply; its later events wait behind it. */
+export interface ParkedStream {
+  consumer: string;
+  stream: string;
+  /** Of the event that failed, and the one that comes next when it is retried. */
+  position: number;
+  version: number;
+  eventId: string;
+  type: string;
+  error: string;
+  stack: string;
+  attempts: number;
+  /** RFC 3339, UTC: when it was parked. */
+  at: string;
 }
 
 /** Where announcements come from: NATS in production, a direct call in one process. Losing one loses nothing. */
 export interface AnnouncementSource {
-  subscribe(listener: (announcement: import('@plumbline/contracts').Announcement) => void): () => void;
+  subscribe(listener: (announcement: Announcement) => void): () => void;
 }

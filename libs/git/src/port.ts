@@ -31,14 +31,18 @@ export interface GitObject {
 export interface Mirror {
   readonly dir: string;
   lsRemote(): Promise<RemoteRefs>;
-  /** Brings these commits (by the full names of refs that reach them, or by id where the remote allows it). */
-  fetch(wanted: readonly string[]): Promise<void>;
+  /**
+   * Brings these commits, without their history: by the full names of refs (or HEAD), or by id where the remote allows it.
+   * Answers which commit each name leads to: what the remote said in this very conversation.
+   */
+  fetch(wanted: readonly string[]): Promise<Map<string, string>>;
   has(id: string): Promise<boolean>;
   /** Of a commit: tree, author, date, first line of the message. */
   commit(id: string): Promise<{ id: string; tree: string; author: string; date: string; message: string }>;
-  /** All trees and blobs reachable from `tree` that are not reachable from `base`. */
+  /** All trees and blobs reachable from `tree` that don't lie at the same place below `base`. An object that only moved is listed too. */
   newObjects(tree: string, base?: string): Promise<{ id: string; type: 'blob' | 'tree'; sizeBytes: number }[]>;
   /** Objects over `sizeBytesMax` are left out. */
-  readObjects(ids: readonly string[]): AsyncIterable<GitObject>;
+  readObjects(ids: readonly string[], sizeBytesMax?: number): AsyncIterable<GitObject>;
+  /** Ends what runs; later calls fail with `unavailable`. */
   close(): Promise<void>;
 }

@@ -1,1 +1,13 @@
+/**
+ * One Kubernetes API server, as a port (`KubeClient`): discovery, reads, server-side apply, and list+watch that stays
+ * right over days. It speaks HTTP/1.1 on kept connections with undici; `@kubernetes/client-node` reads kubeconfigs and
+ * fetches credentials, and does nothing else (its watch ends every 30 s and pages nothing).
+ *
+ * Every failure leaves as an AppError that names the object and the server's reason. It never decides what to write,
+ * keeps no objects (a watch remembers versions and metadata only), and never lets the content of a Secret into an error
+ * or a log line.
+ */
 export * from './port.ts';
+export { loadConnection, clusterConnection, type ClusterCredentials, type KubeConnection } from './connection.ts';
+export { makeKubeClient, type KubeClientOptions } from './client.ts';
+export { kubeLimits, type KubeLimits } from './limits.ts';

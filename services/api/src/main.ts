@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@plumbline/platform';
+import { api } from './service.ts';
+
+await runService(api);

@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@plumbline/platform';
+import { rbac } from './service.ts';
+
+await runService(rbac);

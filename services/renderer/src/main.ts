@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@plumbline/platform';
+import { renderer } from './service.ts';
+
+await runService(renderer);

@@ -1,1 +1,4 @@
-export {};
+import { runService } from '@plumbline/platform';
+import { repoWatcher } from './service.ts';
+
+await runService(repoWatcher);

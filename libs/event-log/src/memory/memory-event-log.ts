@@ -1,0 +1,146 @@
+import { AppError, type Clock, type EventMetadata, type RecordedEvent } from '@plumbline/contracts';
+import { announcementOf, type Announce, type Appended } from '../announce.ts';
+import { chainHash, genesisHash, type ChainedLog, type ChainLink } from '../chain.ts';
+import { feedPageEventsMax } from '../limits.ts';
+import type { EventLog } from '../port.ts';
+import { checkFeedQuery, conflictError, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import type { MemoryDatabase, MemoryTx } from './memory-database.ts';
+
+export interface MemoryEventLogOptions {
+  database: MemoryDatabase;
+  announce: Announce;
+  clock: Clock;
+  /** A new id at each call; names the generations. */
+  newId: () => string;
+}
+
+export interface MemoryEventLog extends EventLog<MemoryTx>, ChainedLog {
+  /** As after a recovery from an older copy: what came later is gone, and a new generation begins. */
+  recoverTo(position: number): void;
+  /** What no real log allows: for proving that the chain notices. */
+  tamper(position: number, data: string): void;
+}
+
+/** Who may append now: one transaction at a time, from its first append until it ends. */
+interface Writer {
+  staged: ChainLink[];
+}
+
+/** The twin of the log in PostgreSQL, with the same chain, texts, transactions and refusals; nothing outlives the process. */
+export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryEventLogOptions): MemoryEventLog {
+  let generation = newId();
+  let links: ChainLink[] = [];
+  let streams = new Map<string, ChainLink[]>();
+  const writers = new WeakMap<MemoryTx, Writer>();
+  let turn: Promise<void> = Promise.resolve();
+
+  /** Waits for the writer before, as PostgreSQL does on the head row. */
+  async function becomeWriter(tx: MemoryTx): Promise<Writer> {
+    const before = turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    turn = promise;
+    const writer: Writer = { staged: [] };
+    writers.set(tx, writer);
+    database.after(tx, (outcome) => {
+      writers.delete(tx);
+      if (outcome === 'committed') publish(writer.staged);
+      resolve();
+    });
+    await before;
+    return writer;
+  }
+
+  function record(link: ChainLink): void {
+    links.push(link);
+    const stream = streams.get(link.stream);
+    if (stream === undefined) streams.set(link.stream, [link]);
+    else stream.push(link);
+  }
+
+  function publish(staged: readonly ChainLink[]): void {
+    staged.forEach(record);
+    const appended: Appended = { generation, events: staged.map(recordedEvent), sizeBytes: 0 };
+    for (const link of staged) appended.sizeBytes += Buffer.byteLength(link.data) + Buffer.byteLength(link.metadata);
+    const announcement = announcementOf(appended);
+    if (announcement !== undefined) announce(announcement);
+  }
+
+  async function appendWithin(tx: MemoryTx, request: PreparedAppend): Promise<RecordedEvent[]> {
+    const writer = writers.get(tx) ?? (await becomeWriter(tx));
+    const last = writer.staged.at(-1) ?? links.at(-1);
+    const at = instant(Math.max(clock(), last === undefined ? 0 : Date.parse(last.at)));
+    const added: ChainLink[] = [];
+    const answer: RecordedEvent[] = [];
+    for (const { stream, expectedVersion, events } of request.parts) {
+      const history = [...(streams.get(stream) ?? []), ...writer.staged.filter((link) => link.stream === stream)];
+      const recorded = new Map(history.map((link) => [link.id, link]));
+      const fresh = events.filter((event) => !recorded.has(event.id));
+      if (fresh.length > 0 && expectedVersion !== undefined && expectedVersion !== history.length) {
+        throw conflictError({ stream, expected: expectedVersion, actual: history.length });
+      }
+      let version = history.length;
+      for (const { id, type, metadata, data } of events) {
+        let link = recorded.get(id);
+        if (link === undefined) {
+          const event = { position: (last?.position ?? 0) + added.length + 1, id, stream, version: ++version, type, at, metadata, data };
+          link = { ...event, hash: chainHash((added.at(-1) ?? last)?.hash ?? genesisHash, event) };
+          added.push(link);
+        }
+        answer.push(recordedEvent(link));
+      }
+    }
+    writer.staged.push(...added);
+    return answer;
+  }
+
+  return {
+    async append(batch, { tx } = {}) {
+      const request = prepareAppend(batch);
+      if (request.eventCount === 0) return [];
+      return tx === undefined ? database.transaction((own) => appendWithin(own, request)) : appendWithin(tx, request);
+    },
+    async readFeed(query) {
+      checkFeedQuery(query, feedPageEventsMax);
+      return { events: links.slice(query.after, query.after + query.limit).map(recordedEvent), head: links.length, generation };
+    },
+    async readStream(stream, { afterVersion = 0, limit } = {}) {
+      const history = (streams.get(stream) ?? []).slice(afterVersion);
+      return history.slice(0, limit).map(recordedEvent);
+    },
+    async readChain({ after, limit }) {
+      return links.slice(after, after + limit);
+    },
+    async head() {
+      return { position: links.length, generation };
+    },
+    transaction: (work) => database.transaction(work),
+    close: () => Promise.resolve(),
+    recoverTo(position) {
+      const kept = links.slice(0, position);
+      links = [];
+      streams = new Map();
+      kept.forEach(record);
+      generation = newId();
+    },
+    tamper(position, data) {
+      const link = links[position - 1];
+      if (link === undefined) throw new AppError('not-found', `no event at position ${position}`);
+      link.data = data;
+    },
+  };
+}
+
+/** Six digits of the second, as PostgreSQL has them. */
+const instant = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
+
+/** Parsed anew for each reader: nobody can change what another reads. */
+const recordedEvent = ({ position, id, stream, version, type, at, metadata, data }: ChainLink): RecordedEvent => ({
+  position,
+  id,
+  stream,
+  version,
+  type,
+  data: JSON.parse(data) as unknown,
+  metadata: JSON.parse(metadata) as EventMetadata,
+  at,
+});

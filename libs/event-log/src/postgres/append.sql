@@ -1,0 +1,126 @@
+-- The log's functions. They run with the rights of the schema's owner: who appends needs EXECUTE here and nothing on
+-- the tables. Planner settings are pinned, because a plan that is cached while the tables are nearly empty would
+-- otherwise scan them when they are not.
+
+-- Adds the partition behind the last one. ATTACH, not CREATE … PARTITION OF, which would lock out readers.
+create or replace function log.add_partition(positions bigint default 10000000) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  first_position bigint;
+  partition_name text;
+begin
+  select h.capacity + 1 into strict first_position from log.head h where h.is_only_row for update;
+  partition_name := format('event_from_%s', first_position);
+  execute format('create table log.%I (like log.event including all)', partition_name);
+  execute format('create unique index on log.%I (stream, version)', partition_name);
+  execute format('create trigger event_is_never_emptied before truncate on log.%I execute function log.refuse_change()', partition_name);
+  execute format('alter table log.event attach partition log.%I for values from (%s) to (%s)',
+                 partition_name, first_position, first_position + positions);
+  update log.head h set capacity = first_position + positions - 1 where h.is_only_row;
+end $$;
+
+-- To be called when the database was recovered from an older copy: what readers know about positions ends here.
+create or replace function log.begin_generation() returns uuid
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+  update log.head h set generation = gen_random_uuid() where h.is_only_row returning h.generation
+$$;
+
+-- Appends several requests, each all or nothing over its streams, in one round trip.
+--
+--   part_*    one entry per stream of a request: number of the request, stream, version it must be at (null: any).
+--             A stream may appear once.
+--   event_*   one entry per event: index of its part (from 1), id, type, canonical JSON of metadata and of data.
+--
+-- Answers, for each event:
+--   position and version   it was appended
+--   position, no version   its id was recorded in its stream before; that is where
+--   neither                its request was refused: a stream of it is in `conflicts` [{request, stream, expected, actual}]
+--
+-- Order of locks: the head row, nothing else. It is held until the caller's transaction ends, so positions are handed
+-- out in commit order, and a rollback leaves no gap.
+--
+-- The chain: hash(n) = SHA-256(hash(n - 1) || UTF-8 of eight lines joined by U+000A, without one at the end):
+--   position, id, stream, version, type, at, metadata, data
+-- Numbers in decimal; id as lower-case 8-4-4-4-12; at as 2026-01-31T23:59:59.000001Z; metadata and data as stored.
+-- hash(0) is 32 zero bytes.
+create or replace function log.append(
+  part_request integer[], part_stream text[], part_expected integer[],
+  event_part integer[], event_id uuid[], event_type text[], event_metadata text[], event_data text[],
+  out generation uuid, out at text, out positions bigint[], out versions integer[], out conflicts jsonb
+) language plpgsql security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '5s'
+  set plan_cache_mode = force_generic_plan set jit = off
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  head       log.head%rowtype;
+  actual     integer[];
+  refused    integer[];
+  hashes     bytea[];
+  link       bytea;
+  place      bigint;
+  part       integer;
+  moment     timestamptz;
+  event_sum  constant integer := cardinality(event_id);
+begin
+  select h.* into strict head from log.head h where h.is_only_row for update;
+  generation := head.generation;
+  moment := greatest(clock_timestamp(), head.at); -- never backwards, so that a moment can be looked up
+  at := to_char(moment at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+
+  select array_agg(coalesce(s.version, 0) order by p.n) into actual
+  from unnest(part_stream) with ordinality p(stream, n) left join log.stream s on s.id = p.stream;
+
+  if 0 = all (actual) then
+    positions := array_fill(null::bigint, array[event_sum]);
+  else
+    select array_agg(e.position order by i.n) into positions
+    from unnest(event_id, event_part) with ordinality i(id, part, n)
+    -- Not "=", which would invite the planner to walk the index on (stream, version) through a whole stream.
+    left join log.event e on e.id = i.id and e.stream is not distinct from part_stream[i.part];
+  end if;
+
+  if exists (select from unnest(part_expected, actual) p(expected, actual) where p.expected <> p.actual) then
+    select array_agg(p.request), jsonb_agg(jsonb_build_object('request', p.request, 'stream', p.stream, 'expected', p.expected, 'actual', p.actual) order by p.n)
+    into refused, conflicts
+    from unnest(part_request, part_stream, part_expected, actual) with ordinality p(request, stream, expected, actual, n)
+    where p.expected <> p.actual
+      and exists (select from unnest(event_part, positions) i(part, position) where i.part = p.n and i.position is null);
+  end if;
+
+  place := head.position;
+  link := head.hash;
+  versions := array_fill(null::integer, array[event_sum]);
+  hashes := array_fill(null::bytea, array[event_sum]);
+  for i in 1 .. event_sum loop
+    part := event_part[i];
+    continue when positions[i] is not null or (refused is not null and part_request[part] = any (refused));
+    place := place + 1;
+    actual[part] := actual[part] + 1;
+    link := sha256(link || convert_to(concat_ws(E'\n', place, event_id[i], part_stream[part], actual[part], event_type[i], at, event_metadata[i], event_data[i]), 'UTF8'));
+    positions[i] := place;
+    versions[i] := actual[part];
+    hashes[i] := link;
+  end loop;
+
+  if place = head.position then
+    return;
+  end if;
+  while place > (select h.capacity from log.head h where h.is_only_row) loop
+    perform log.add_partition();
+  end loop;
+
+  insert into log.event (position, id, stream, version, type, metadata, data, at, hash)
+  select e.position, e.id, part_stream[e.part], e.version, e.type, e.metadata, e.data, moment, e.hash
+  from unnest(positions, versions, hashes, event_part, event_id, event_type, event_metadata, event_data)
+    as e(position, version, hash, part, id, type, metadata, data)
+  where e.version is not null;
+
+  insert into log.stream as s (id, version)
+  select p.stream, p.version from unnest(part_stream, actual) p(stream, version) where p.version > 0
+  on conflict (id) do update set version = excluded.version where s.version <> excluded.version;
+
+  update log.head h set position = place, hash = link, at = moment where h.is_only_row;
+end $$;

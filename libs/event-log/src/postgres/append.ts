@@ -1,0 +1,108 @@
+import { AppError, type EventMetadata, type RecordedEvent } from '@plumbline/contracts';
+import type { Appended } from '../announce.ts';
+import type { Outcome } from '../group-commit.ts';
+import type { SqlExecutor } from '../port.ts';
+import { conflictError, type PreparedAppend } from '../prepare.ts';
+
+export interface EventRow {
+  position: string | number;
+  id: string;
+  stream: string;
+  version: number;
+  type: string;
+  at: string;
+  metadata: string;
+  data: string;
+}
+
+export const eventColumns = `position, id, stream, version, type, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, metadata, data`;
+
+export function recordedEvent(row: EventRow): RecordedEvent {
+  return {
+    position: Number(row.position),
+    id: row.id,
+    stream: row.stream,
+    version: row.version,
+    type: row.type,
+    data: JSON.parse(row.data) as unknown,
+    metadata: JSON.parse(row.metadata) as EventMetadata,
+    at: row.at,
+  };
+}
+
+interface AppendRow {
+  generation: string;
+  at: string;
+  positions: (number | null)[];
+  versions: (number | null)[];
+  conflicts: { request: number; stream: string; expected: number; actual: number }[] | null;
+}
+
+const appendSql = `select generation, at, to_json(positions) as positions, to_json(versions) as versions, conflicts
+  from log.append($1::int[], $2::text[], $3::int[], $4::int[], $5::uuid[], $6::text[], $7::text[], $8::text[])`;
+
+/**
+ * Appends requests that share no stream, in one call of log.append. Answers an outcome per request and what was
+ * appended anew, in position order, for the announcement.
+ */
+export async function appendRequests(executor: SqlExecutor, requests: readonly PreparedAppend[]): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended }> {
+  const [row] = await executor.query<AppendRow>(appendSql, appendParameters(requests));
+  if (row === undefined) throw new AppError('internal', 'log.append answered nothing');
+  const recorded = await recordedBefore(executor, row);
+  const appended: Appended = { generation: row.generation, events: [], sizeBytes: 0 };
+  const conflicts = new Map((row.conflicts ?? []).toReversed().map((conflict) => [conflict.request, conflict]));
+  let index = 0;
+  const outcomes = requests.map((request, number): Outcome<RecordedEvent[]> => {
+    const conflict = conflicts.get(number);
+    if (conflict !== undefined) {
+      index += request.eventCount;
+      return { error: conflictError(conflict) };
+    }
+    const answer: RecordedEvent[] = [];
+    for (const { stream, events } of request.parts) {
+      for (const { id, type, metadata, data } of events) {
+        const position = row.positions[index];
+        const version = row.versions[index];
+        index++;
+        let event = version === null ? recorded.get(Number(position)) : undefined;
+        if (event === undefined) {
+          if (typeof position !== 'number' || typeof version !== 'number') throw new AppError('internal', `log.append gave event ${id} no place`);
+          event = recordedEvent({ position, id, stream, version, type, at: row.at, metadata, data });
+          appended.events.push(event);
+          appended.sizeBytes += Buffer.byteLength(data) + Buffer.byteLength(metadata);
+        }
+        answer.push(event);
+      }
+    }
+    return { answer };
+  });
+  return { outcomes, appended };
+}
+
+function appendParameters(requests: readonly PreparedAppend[]): unknown[] {
+  const part = { request: [] as number[], stream: [] as string[], expected: [] as (number | null)[] };
+  const event = { part: [] as number[], id: [] as string[], type: [] as string[], metadata: [] as string[], data: [] as string[] };
+  requests.forEach((request, number) => {
+    for (const { stream, expectedVersion, events } of request.parts) {
+      part.request.push(number);
+      part.stream.push(stream);
+      part.expected.push(expectedVersion ?? null);
+      for (const { id, type, metadata, data } of events) {
+        event.part.push(part.stream.length);
+        event.id.push(id);
+        event.type.push(type);
+        event.metadata.push(metadata);
+        event.data.push(data);
+      }
+    }
+  });
+  return [part.request, part.stream, part.expected, event.part, event.id, event.type, event.metadata, event.data];
+}
+
+/** Events whose id was there already come back as they were recorded, which need not be what was sent now. */
+async function recordedBefore(executor: SqlExecutor, { positions, versions }: AppendRow): Promise<Map<number, RecordedEvent>> {
+  const wanted = positions.filter((position, index) => position !== null && versions[index] === null);
+  if (wanted.length === 0) return new Map();
+  const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where position = any ($1::bigint[])`, [wanted]);
+  return new Map(rows.map((row) => [Number(row.position), recordedEvent(row)]));
+}

@@ -1,0 +1,28 @@
+import { AppError } from '@plumbline/contracts';
+
+const unavailableStates = new Set(['55P03', '40001', '40P01', '25P03', '57P01', '57P02', '57P03', '57P05', '53300']);
+const systemErrors = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT', 'EHOSTUNREACH']);
+// What `pg` says without a code.
+const connectionMessages = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Query read timeout)/;
+
+/**
+ * PostgreSQL's errors as ours: no connection, a lock that wasn't to be had, a deadlock → `unavailable`, retry later; a
+ * statement that took too long → `deadline-exceeded`; anything else is `internal`: our SQL was wrong. An AppError
+ * comes back as it is. TypeORM's wrapping is looked through.
+ */
+export function postgresError(error: unknown, doing: string): AppError {
+  if (AppError.is(error)) return error;
+  const code = codeOf(error);
+  const said = error instanceof Error ? error.message || error.name : String(error);
+  const message = `PostgreSQL, ${doing}: ${said}`;
+  const isConnection = code === undefined ? connectionMessages.test(said) : code.startsWith('08') || systemErrors.has(code);
+  if (isConnection || (code !== undefined && unavailableStates.has(code))) return new AppError('unavailable', message, { retry: 'later', cause: error });
+  if (code === '57014') return new AppError('deadline-exceeded', message, { retry: 'later', cause: error });
+  return new AppError('internal', message, { cause: error, details: code === undefined ? {} : { sqlState: code } });
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, driverError } = error as { code?: unknown; driverError?: unknown };
+  return typeof code === 'string' ? code : codeOf(driverError);
+}

@@ -1,0 +1,145 @@
+import { AppError, type RecordedEvent } from '@plumbline/contracts';
+import type { Pool } from 'pg';
+import { announcementOf, type Announce, type Appended } from '../announce.ts';
+import type { ChainedLog, ChainLink } from '../chain.ts';
+import { makeGroupCommit, type Outcome } from '../group-commit.ts';
+import { feedPageEventsMax } from '../limits.ts';
+import type { EventLog, FeedPage, SqlExecutor } from '../port.ts';
+import { checkFeedQuery, goneBefore, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import { appendRequests, eventColumns, recordedEvent, type EventRow } from './append.ts';
+import { openPool, sqlExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
+
+export interface PostgresEventLogOptions {
+  /** A URL: the log opens a pool of its own and closes it. A pool (see `openPool`): it stays its owner's. */
+  connection: string | Pool;
+  /** Called after each commit; must not throw. */
+  announce: Announce;
+}
+
+export interface PostgresEventLog extends EventLog<SqlExecutor>, ChainedLog {
+  /**
+   * Wraps somebody else's transactions (TypeORM's): what is appended with their `tx` is announced after their commit.
+   * `work` must get the very executor that it passes on as `tx`.
+   */
+  announcing(run: TransactionRunner<SqlExecutor>): TransactionRunner<SqlExecutor>;
+}
+
+/** The log in PostgreSQL; its schema is made by `migrateEventLog`. */
+export function makePostgresEventLog({ connection, announce }: PostgresEventLogOptions): PostgresEventLog {
+  const pool = typeof connection === 'string' ? openPool(connection) : connection;
+  const executor = sqlExecutorOf(pool);
+  const openTransactions = new WeakMap<SqlExecutor, Appended>();
+
+  const appendInGroup = makeGroupCommit(async (group) => {
+    const { outcomes, appended } = await appendApart(executor, group);
+    announceAppended(appended);
+    return outcomes;
+  });
+
+  function announceAppended(appended: readonly Appended[]): void {
+    for (const part of appended) {
+      const announcement = announcementOf(part);
+      if (announcement !== undefined) announce(announcement);
+    }
+  }
+
+  async function appendWithin(tx: SqlExecutor, request: PreparedAppend): Promise<RecordedEvent[]> {
+    const { outcomes, appended } = await appendRequests(tx, [request]);
+    const open = openTransactions.get(tx);
+    if (open !== undefined) {
+      open.generation = appended.generation;
+      open.events.push(...appended.events);
+      open.sizeBytes += appended.sizeBytes;
+    }
+    const outcome = outcomes[0];
+    if (outcome === undefined || 'error' in outcome) throw outcome?.error;
+    return outcome.answer;
+  }
+
+  function announcing(run: TransactionRunner<SqlExecutor>): TransactionRunner<SqlExecutor> {
+    return async (work) => {
+      let appended: Appended | undefined;
+      const result = await run((tx) => {
+        appended = { generation: '', events: [], sizeBytes: 0 };
+        openTransactions.set(tx, appended);
+        return work(tx);
+      });
+      if (appended !== undefined) announceAppended([appended]);
+      return result;
+    };
+  }
+
+  return {
+    async append(batch, options = {}) {
+      const request = prepareAppend(batch);
+      if (request.eventCount === 0) return [];
+      return options.tx === undefined ? appendInGroup(request) : appendWithin(options.tx, request);
+    },
+    readFeed: (query) => readFeed(executor, query),
+    async readStream(stream, query = {}) {
+      const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
+        stream,
+        query.afterVersion ?? 0,
+        query.limit ?? null,
+      ]);
+      return rows.map(recordedEvent);
+    },
+    async head() {
+      const [row] = await executor.query<{ position: string; generation: string }>('select position, generation from log.head');
+      if (row === undefined) throw noHead();
+      return { position: Number(row.position), generation: row.generation };
+    },
+    async readChain({ after, limit }) {
+      const rows = await executor.query<EventRow & { hash: Buffer }>(
+        `select ${eventColumns}, hash from log.event where position > $1 order by position limit $2`,
+        [after, limit],
+      );
+      return rows.map((row): ChainLink => ({ ...row, position: Number(row.position) }));
+    },
+    transaction: announcing(transactionsOf(pool)),
+    announcing,
+    async close() {
+      if (typeof connection === 'string') await pool.end();
+    },
+  };
+}
+
+/**
+ * One call for the group. When PostgreSQL refuses the call itself, each request is tried alone, so that only the one
+ * that it can't take fails; when it is away, all fail alike.
+ */
+async function appendApart(executor: SqlExecutor, group: readonly PreparedAppend[]): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] }> {
+  try {
+    const { outcomes, appended } = await appendRequests(executor, group);
+    return { outcomes, appended: [appended] };
+  } catch (error) {
+    if (group.length === 1 || AppError.from(error).code !== 'internal') return { outcomes: group.map(() => ({ error })), appended: [] };
+  }
+  const apart: { outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] } = { outcomes: [], appended: [] };
+  for (const request of group) {
+    const { outcomes, appended } = await appendApart(executor, [request]);
+    apart.outcomes.push(...outcomes);
+    apart.appended.push(...appended);
+  }
+  return apart;
+}
+
+// One statement, so that the page and the head are of one moment.
+const feedSql = `select h.position as head, h.generation, e.* from log.head h
+  left join lateral (select ${eventColumns} from log.event where position > $1 order by position limit $2) e on true`;
+
+type FeedRow = { head: string; generation: string } & (EventRow | { [column in keyof EventRow]: null });
+
+async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }): Promise<FeedPage> {
+  checkFeedQuery(query, feedPageEventsMax);
+  const rows = await executor.query<FeedRow>(feedSql, [query.after, query.limit]);
+  const [row] = rows;
+  if (row === undefined) throw noHead();
+  const page: FeedPage = { events: [], head: Number(row.head), generation: row.generation };
+  for (const each of rows) if (each.position !== null) page.events.push(recordedEvent(each));
+  const oldest = page.events[0]?.position;
+  if (oldest !== undefined && oldest > query.after + 1) throw goneBefore(query.after, oldest);
+  return page;
+}
+
+const noHead = (): AppError => new AppError('failed-precondition', 'the event log has no head row: run migrateEventLog on this database');

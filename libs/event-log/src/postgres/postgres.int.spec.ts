@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeLocalAnnouncements } from '../announce.ts';
+import { verifyChain } from '../chain.ts';
+import { runConsumer } from '../consumer/run-consumer.ts';
+import { describeEventLog } from '../contract.ts';
+import { newEvent } from '../contract/sample-events.ts';
+import type { SqlExecutor } from '../port.ts';
+import { migrateEventLog } from './migrate.ts';
+import { makePostgresCheckpoints, migrateConsumers } from './postgres-checkpoints.ts';
+import { makePostgresEventLog } from './postgres-event-log.ts';
+import { openPool, sqlExecutorOf, transactionsOf } from './sql-executor.ts';
+
+const server = process.env['TEST_POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+const database = `event_log_${randomUUID().replaceAll('-', '')}`;
+const url = Object.assign(new URL(server), { pathname: `/${database}` }).href;
+
+async function onServer(sql: string): Promise<void> {
+  const pool = openPool(server, { connections: 1 });
+  await pool.query(sql);
+  await pool.end();
+}
+
+let pool: Pool;
+
+beforeAll(async () => {
+  await onServer(`create database ${database}`);
+  pool = openPool(url, { connections: 20 });
+});
+
+afterAll(async () => {
+  await pool.end();
+  await onServer(`drop database ${database} with (force)`);
+});
+
+async function emptyLog(): Promise<void> {
+  await pool.query('drop schema if exists log cascade');
+  await pool.query('drop schema if exists projections cascade');
+  await migrateEventLog(pool);
+  await migrateConsumers(sqlExecutorOf(pool), 'projections');
+  await pool.query('create table projections.applied (n bigserial, id uuid)');
+}
+
+/** As only a superuser could. */
+async function behindTheTrigger(...statements: string[]): Promise<void> {
+  await transactionsOf(pool)(async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    for (const statement of statements) await tx.query(statement);
+  });
+}
+
+describeEventLog<SqlExecutor>('PostgreSQL', async () => {
+  await emptyLog();
+  const announcements = makeLocalAnnouncements();
+  const log = makePostgresEventLog({ connection: pool, announce: announcements.announce });
+  return {
+    log,
+    announcements,
+    checkpoints: makePostgresCheckpoints({ schema: 'projections', transaction: log.announcing(transactionsOf(pool)) }),
+    projection: {
+      async add(tx, event) {
+        await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
+      },
+      async reset(tx) {
+        await tx.query('truncate projections.applied');
+      },
+      async ids() {
+        const { rows } = await pool.query<{ id: string }>('select id from projections.applied order by n');
+        return rows.map((row) => row.id);
+      },
+    },
+    tamper: (position) => behindTheTrigger(`update log.event set data = '{"changed":true}' where position = ${position}`),
+    recoverTo: (position) =>
+      behindTheTrigger(
+        `delete from log.event where position > ${position}`,
+        'delete from log.stream',
+        'insert into log.stream select stream, max(version) from log.event group by stream',
+        `update log.head set position = ${position}, hash = (select hash from log.event where position = ${position})`,
+        'select log.begin_generation()',
+      ),
+    async crash(tx) {
+      await tx.query('select pg_terminate_backend(pg_backend_pid())');
+    },
+    forbidden: [
+      "update log.event set data = 'null'",
+      'delete from log.event',
+      'update log.event_from_1 set version = 2',
+      'delete from log.event_from_1',
+      'truncate log.event',
+      'truncate log.event_from_1',
+    ].map((what) => ({ what, run: () => pool.query(what) })),
+    close: () => log.close(),
+  };
+});
+
+describe('event log: PostgreSQL only', () => {
+  const quiet = { announce: () => undefined };
+
+  it('is migrated by many at once, and again without touching what is there', async () => {
+    await pool.query('drop schema if exists log cascade');
+    await Promise.all(Array.from({ length: 5 }, () => migrateEventLog(pool)));
+    const log = makePostgresEventLog({ connection: url, ...quiet });
+    await log.append([{ stream: 'a-1', events: [newEvent()] }]);
+    await migrateEventLog(pool);
+    expect((await log.head()).position).toBe(1);
+    await log.close();
+  });
+
+  it('goes on into the next partition, within one append too; behind a dropped one it says gone', async () => {
+    await emptyLog();
+    await pool.query('select log.add_partition(3)');
+    await pool.query('select log.add_partition(2)');
+    const log = makePostgresEventLog({ connection: pool, ...quiet });
+    const recorded = await log.append([{ stream: 'a-1', events: Array.from({ length: 7 }, () => newEvent()) }]);
+    expect((await log.readFeed({ after: 0, limit: 10 })).events).toEqual(recorded);
+    const again = await log.append([{ stream: 'a-1', events: recorded.map(({ id, type, data, metadata }) => ({ id, type, data, metadata })) }]);
+    expect(again).toEqual(recorded);
+    const { rows } = await pool.query("select inhrelid::regclass::text as name from pg_inherits where inhparent = 'log.event'::regclass order by 1");
+    expect(rows).toEqual([{ name: 'log.event_from_1' }, { name: 'log.event_from_4' }, { name: 'log.event_from_6' }]);
+    expect(await verifyChain(log)).toMatchObject({ isIntact: true, position: 7 });
+
+    await pool.query('drop table log.event_from_1');
+    await expect(log.readFeed({ after: 0, limit: 10 })).rejects.toMatchObject({ code: 'gone', details: { oldest: 4 } });
+    expect((await log.readFeed({ after: 3, limit: 10 })).events).toEqual(recorded.slice(3));
+  });
+
+  it('lets only the one fail that PostgreSQL refuses, of those that went together', async () => {
+    await emptyLog();
+    await pool.query("create function log.refuse_poison() returns trigger language plpgsql as $$ begin if new.type = 'Poison' then raise 'poison'; end if; return new; end $$");
+    await pool.query('create trigger poison before insert on log.event for each row execute function log.refuse_poison()');
+    const log = makePostgresEventLog({ connection: pool, ...quiet });
+    const outcomes = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => log.append([{ stream: `a-${i}`, events: [newEvent(i === 4 ? 'Poison' : 'Fine')] }])));
+    expect(outcomes.map((outcome) => outcome.status === 'fulfilled')).toEqual(outcomes.map((_, i) => i !== 4));
+    expect(outcomes[4]).toMatchObject({ reason: { code: 'internal', message: expect.stringContaining('poison') } });
+    expect((await log.head()).position).toBe(8);
+  });
+
+  it('says unavailable, to be tried later, when PostgreSQL is not there', async () => {
+    const log = makePostgresEventLog({ connection: 'postgres://postgres@127.0.0.1:1/none', ...quiet });
+    await expect(log.append([{ stream: 'a-1', events: [newEvent()] }])).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+    await expect(log.transaction(() => Promise.resolve())).rejects.toMatchObject({ code: 'unavailable' });
+    await log.close();
+  });
+
+  it('does not wait for ever behind a stuck writer', async () => {
+    await emptyLog();
+    const log = makePostgresEventLog({ connection: pool, ...quiet });
+    await pool.query("alter function log.append set lock_timeout = '50ms'");
+    await log.transaction(async (tx) => {
+      await log.append([{ stream: 'a-1', events: [newEvent()] }], { tx });
+      await expect(log.append([{ stream: 'b-1', events: [newEvent()] }])).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+    });
+    await expect(log.append([{ stream: 'b-1', events: [newEvent()] }])).resolves.toMatchObject([{ position: 2 }]);
+  });
+
+  it('refuses to call a transaction committed that PostgreSQL rolled back', async () => {
+    await emptyLog();
+    const log = makePostgresEventLog({ connection: pool, ...quiet });
+    const lost = log.transaction(async (tx) => {
+      await log.append([{ stream: 'a-1', events: [newEvent()] }], { tx });
+      await tx.query('select 1/0').catch(() => undefined);
+    });
+    await expect(lost).rejects.toMatchObject({ code: 'internal' });
+    expect((await log.head()).position).toBe(0);
+  });
+
+  it('has a consumer outlive an outage without parking anything', async () => {
+    await emptyLog();
+    const announcements = makeLocalAnnouncements();
+    const own = openPool(url, { connections: 4, applicationName: 'consumer under test' });
+    const log = makePostgresEventLog({ connection: own, announce: announcements.announce });
+    const applied: string[] = [];
+    const consumer = await runConsumer({
+      log,
+      announcements,
+      checkpoints: makePostgresCheckpoints({ schema: 'projections', transaction: log.announcing(transactionsOf(own)) }),
+      clock: Date.now,
+      timer: (delayMs, run) => {
+        const timeout = setTimeout(run, delayMs / 50);
+        return () => clearTimeout(timeout);
+      },
+      consumer: {
+        name: 'test.outage',
+        async apply(events, tx) {
+          for (const event of events) await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
+        },
+        committed: (events) => void applied.push(...events.map((event) => event.id)),
+      },
+    });
+    const kill = async (): Promise<void> => void (await pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'consumer under test'"));
+    for (let round = 0; round < 20; round++) {
+      const event = newEvent();
+      const append = (): Promise<unknown> => log.append([{ stream: `a-${round % 4}`, events: [event] }]);
+      await Promise.all([append().catch(append).catch(append), kill()]);
+    }
+    await consumer.waitFor(20, 500_000);
+    expect(await consumer.parked()).toEqual([]);
+    const { rows } = await pool.query('select id from projections.applied');
+    expect(rows).toHaveLength(20);
+    await consumer.stop();
+    await own.end();
+  });
+});

@@ -1,0 +1,31 @@
+import { makePostgresBlobStore, makeSealer, migrateBlobs, withCache } from '@plumbline/blobs';
+import type { BlobStore, Sealer } from '@plumbline/blobs';
+import type { Announcement } from '@plumbline/contracts';
+import { makePostgresEventLog, migrateEventLog } from '@plumbline/event-log';
+import type { PostgresEventLog } from '@plumbline/event-log';
+import type { Pool } from 'pg';
+import { limits } from './limits.ts';
+
+/** What all services share in PostgreSQL. */
+export interface Stores {
+  eventLog: PostgresEventLog;
+  blobs: BlobStore;
+  sealer: Sealer;
+  close(): Promise<void>;
+}
+
+/** The log and the blob store on one pool, which stays its owner's; their schemas are brought up to date. */
+export async function openStores(pool: Pool, key: Buffer, announce: (announcement: Announcement) => void): Promise<Stores> {
+  await migrateEventLog(pool);
+  await migrateBlobs(pool);
+  const eventLog = makePostgresEventLog({ connection: pool, announce });
+  const blobs = withCache(makePostgresBlobStore({ connection: pool }), { bytesMax: limits.blobCacheBytesMax });
+  return {
+    eventLog,
+    blobs,
+    sealer: makeSealer(key),
+    async close() {
+      await Promise.all([eventLog.close(), blobs.close()]);
+    },
+  };
+}

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { ApplicationsController } from './applications/applications.controller.ts';
+import { DOOR } from './door.ts';
+import type { Door } from './door.ts';
+import { EventsController } from './events/events.controller.ts';
+import { ProjectsController } from './projects/projects.controller.ts';
+import { SessionController } from './session/session.controller.ts';
+import { SystemController } from './system/system.controller.ts';
+import { WebhookController } from './webhook/webhook.controller.ts';
+
+@Module({})
+export class ApiModule {
+  static with(door: Door): DynamicModule {
+    return {
+      module: ApiModule,
+      controllers: [ApplicationsController, EventsController, ProjectsController, SessionController, SystemController, WebhookController],
+      providers: [{ provide: DOOR, useValue: door }],
+    };
+  }
+}

@@ -1,0 +1,34 @@
+import type { BlobStore } from '@plumbline/blobs';
+import type { Bus } from '@plumbline/bus';
+import type { Clock } from '@plumbline/contracts';
+import type { AccessModel } from './access/access-model.ts';
+import type { Caller } from './access/authentication.ts';
+import type { ApplicationCommands } from './applications/application-commands.ts';
+import type { Catalogue } from './applications/catalogue.ts';
+import type { EventPageParts } from './events/event-page.ts';
+import type { HeadWatch } from './events/head-watch.ts';
+import type { WebhookRequest } from './webhook/webhooks.ts';
+
+/** Everything that the controllers need. */
+export interface Door {
+  namespace: string;
+  version: string;
+  clock: Clock;
+  shutdown: AbortSignal;
+  catalogue: Catalogue;
+  access: AccessModel;
+  commands: ApplicationCommands;
+  blobs: BlobStore;
+  bus: Bus;
+  events: EventPageParts;
+  headWatch: HeadWatch;
+  takeWebhook: (request: WebhookRequest) => Promise<void>;
+  /** @throws AppError `unauthenticated` */
+  authenticate: (token: string | undefined) => Promise<Caller>;
+  /** The model of access has passed everything that is in the log now. */
+  awaitHead: () => Promise<void>;
+  signCaller: (caller: Caller, audience: string) => Promise<string>;
+}
+
+/** Injection token. */
+export const DOOR = Symbol('door');

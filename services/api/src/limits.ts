@@ -1,0 +1,36 @@
+/** Bounds of the door, in one place. */
+export const limits = {
+  /** How long an answer to a command waits until the read model has passed it. */
+  readModelWaitMs: 2_000,
+  /** A write to the cluster is decided again this often when somebody else wrote in between. */
+  writeTriesMax: 4,
+  eventsPageMax: 1_000,
+  eventsPageDefault: 100,
+  eventsWaitSecondsMax: 60,
+  /** Pages of the feed read for one page of a caller who may see few of the events. */
+  feedPagesPerAnswerMax: 10,
+  /** Open event streams and waiting pages together. */
+  eventWatchersMax: 1_000,
+  heartbeatMs: 15_000,
+  /** How often an open stream looks whether its token still counts. */
+  streamCheckMs: 5_000,
+  /** A stream whose client takes nothing for this long is cut; it resumes from where it was. */
+  streamDrainMs: 30_000,
+  /** Who must wait for the projection looks again after this. */
+  projectionPauseMs: 50,
+  /** While somebody waits: how often the feed is looked at even if nothing was announced. */
+  headPollMs: 1_000,
+  tokenCharsMax: 8_192,
+  clockSkewSeconds: 5,
+  /** Webhooks per source and minute: where their signature is checked, and where no secret is set. */
+  webhooksSignedPerMinute: 6_000,
+  webhooksUnsignedPerMinute: 600,
+  webhookSourcesMax: 10_000,
+  webhookUrlsMax: 8,
+  webhookUrlCharsMax: 2_048,
+  /** Rows of the table of refused webhooks (one per source, reason and minute). */
+  refusedWebhookRowsMax: 10_000,
+  nameCharsMax: 253,
+  selectorCharsMax: 4_096,
+  fieldPathsMax: 100,
+} as const;

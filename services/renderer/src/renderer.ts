@@ -1,0 +1,175 @@
+import type { BlobStore, Sealer } from '@plumbline/blobs';
+import { AppError, blobScope, canonicalJson } from '@plumbline/contracts';
+import type { ApplicationSpec, Clock, ManifestSetObject, ManifestsEvent, Metrics, renderManifests, ReplyOf, RequestOf } from '@plumbline/contracts';
+import { createHash } from 'node:crypto';
+import { buildEnvironment } from './domain/build-environment.ts';
+import { manifestSecretContext, manifestSetOf } from './domain/manifest-set.ts';
+import { parametersOf, sourceOf } from './domain/source.ts';
+import { fitsRepository, fitsSurroundings, traceOf } from './domain/trace.ts';
+import type { Surroundings } from './domain/trace.ts';
+import type { EnginePool } from './engine/engine-pool.ts';
+import type { EngineAnswer, EngineRequest } from './engine/engine-process.ts';
+import { limits } from './limits.ts';
+import { makeQuarantine } from './quarantine.ts';
+import type { Rendering, Renderings } from './renderings.ts';
+import { makeObjectCache } from './repository/object-cache.ts';
+import { listMark, listingOf, readMark, recordTree } from './repository/recorded-tree.ts';
+import type { RecordedTree } from './repository/recorded-tree.ts';
+import { makeRepositoryTree } from './repository/repository-tree.ts';
+import type { RepositoryTree } from './repository/repository-tree.ts';
+
+export type RenderRequest = RequestOf<typeof renderManifests>;
+export type RenderReply = ReplyOf<typeof renderManifests>;
+
+export interface RendererParts {
+  blobs: BlobStore;
+  sealer: Sealer;
+  engines: EnginePool;
+  renderings: Renderings;
+  metrics: Metrics;
+  clock: Clock;
+  /** Records a fact on the stream of an address, some time after; never throws. */
+  record(address: string, event: ManifestsEvent, cause: string): void;
+}
+
+export interface Renderer {
+  render(request: RenderRequest): Promise<RenderReply>;
+}
+
+/** One render that is asked for, with all that its result is a function of. */
+interface Task {
+  request: RenderRequest;
+  path: string;
+  address: string;
+  engineRequest: EngineRequest;
+  surroundings: Surroundings;
+  tree: RepositoryTree;
+  /** The same input has the same key, whichever application asks. */
+  key: string;
+}
+
+const sha256 = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
+
+export function makeRenderer(parts: RendererParts): Renderer {
+  const { blobs, sealer, engines, renderings, metrics, clock } = parts;
+  const objects = makeObjectCache(blobs, limits.objectCacheBytesMax);
+  const quarantine = makeQuarantine(clock);
+  const running = new Map<string, Promise<RenderReply>>();
+
+  const render = async (request: RenderRequest): Promise<RenderReply> => {
+    const task = await taskOf(request);
+    if (request.hard !== true) {
+      const hit = await findHit(task);
+      if (hit !== undefined) {
+        metrics.count('plumbline_renders_total', { outcome: 'hit' });
+        return { manifestSet: hit.manifestSet, sourceType: hit.sourceType, objects: hit.objects, hit: true };
+      }
+    }
+    const same = running.get(task.key);
+    if (same !== undefined) return same;
+    const rendering = renderAnew(task).finally(() => running.delete(task.key));
+    running.set(task.key, rendering);
+    return rendering;
+  };
+
+  const taskOf = async (request: RenderRequest): Promise<Task> => {
+    const { name, spec } = await openSpec(request.sealedSpec);
+    const { source, path } = sourceOf(spec);
+    const environment = buildEnvironment({ name, project: spec.project, namespace: spec.destination.namespace ?? '', commit: request.commit, source });
+    const parameters = parametersOf(source);
+    const { kubeVersion, apiVersions } = request;
+    const surroundings: Surroundings = {
+      environment: Object.fromEntries(Object.entries(environment).map(([variable, value]) => [variable, sealer.keyedHash(value)])),
+      capabilities: sha256(canonicalJson([kubeVersion, [...apiVersions].sort()])),
+    };
+    // Keyed, because parameters may hold secrets and an address is no secret.
+    const address = sealer.keyedHash(canonicalJson({ engine: engines.version, repository: request.repository, path, parameters }));
+    return {
+      request,
+      path,
+      address,
+      engineRequest: { path, source: parameters, environment, kubeVersion, apiVersions },
+      surroundings,
+      tree: makeRepositoryTree(objects, blobScope.git(request.repository), request.tree),
+      key: sha256(canonicalJson([address, request.tree, surroundings])),
+    };
+  };
+
+  const openSpec = async (sealedSpec: string): Promise<{ name: string; spec: ApplicationSpec }> => {
+    const sealed = (await blobs.get(blobScope.sealedSpecs, [sealedSpec])).get(sealedSpec);
+    if (sealed === undefined) throw new AppError('unavailable', `the sealed application ${sealedSpec} is not in the blob store: ask again with the one of the newest ApplicationDeclared`, { retry: 'later' });
+    return JSON.parse(sealer.open('application-spec', sealed.toString('utf8')).toString('utf8')) as { name: string; spec: ApplicationSpec };
+  };
+
+  const findHit = async ({ address, surroundings, tree }: Task): Promise<Rendering | undefined> => {
+    const now = {
+      read: async (path: string) => readMark(await tree.resolve(path)),
+      list: async (path: string) => listMark(await listingOf(tree, path), sha256),
+    };
+    for (const rendering of await renderings.find(address)) {
+      if (!fitsSurroundings(rendering.trace, surroundings) || !(await fits(rendering, now))) continue;
+      if (clock() - rendering.usedAt > limits.touchMs) await renderings.touch(address, rendering.traceId, clock());
+      return rendering;
+    }
+    return undefined;
+  };
+
+  const renderAnew = async (task: Task): Promise<RenderReply> => {
+    quarantine.check(task.key);
+    const startedAt = performance.now();
+    const recorded = recordTree({ tree: task.tree, readBytesMax: limits.readBytesMax, hash: sha256 });
+    try {
+      const reply = await keep(task, recorded, await engines.render(task.engineRequest, recorded));
+      const durationMs = Math.round(performance.now() - startedAt);
+      metrics.count('plumbline_renders_total', { outcome: 'rendered' });
+      metrics.observeMs('plumbline_render_duration_ms', durationMs, { type: reply.sourceType });
+      const { manifestSet, sourceType, objects: count } = reply;
+      parts.record(task.address, { type: 'ManifestsRendered', data: { ...subjectOf(task), manifestSet, sourceType, objects: count, durationMs } }, `${task.request.commit} ${manifestSet}`);
+      return reply;
+    } catch (caught) {
+      const error = AppError.from(caught);
+      metrics.count('plumbline_renders_total', { outcome: error.code });
+      if (error.details['died'] === true) quarantine.countDeath(task.key);
+      if (blamesInput.has(error.code)) parts.record(task.address, { type: 'RenderFailed', data: { ...subjectOf(task), ...failureOf(error) } }, task.request.commit);
+      throw error;
+    }
+  };
+
+  const keep = async (task: Task, recorded: RecordedTree, answer: EngineAnswer): Promise<RenderReply> => {
+    const rendered = JSON.parse(answer.manifests.toString('utf8')) as ManifestSetObject[];
+    const text = canonicalJson(manifestSetOf(answer.sourceType, rendered, (base64) => sealer.seal(manifestSecretContext, base64)));
+    const manifestSet = sha256(text);
+    await blobs.put(blobScope.manifests, [{ id: manifestSet, bytes: Buffer.from(text) }]);
+    const trace = traceOf(recorded.footprint(), answer, task.surroundings);
+    const { sourceType, objects: count } = answer;
+    await renderings.save(task.address, { traceId: sha256(canonicalJson(trace)), trace, manifestSet, sourceType, objects: count, usedAt: clock() });
+    return { manifestSet, sourceType, objects: count, hit: false };
+  };
+
+  return { render };
+}
+
+/** A link that is bad now makes a remembered render unfit; rendering anew then says what is wrong. */
+async function fits(rendering: Rendering, now: Parameters<typeof fitsRepository>[1]): Promise<boolean> {
+  try {
+    return await fitsRepository(rendering.trace, now);
+  } catch (error) {
+    if (AppError.is(error) && error.code === 'manifest-invalid') return false;
+    throw error;
+  }
+}
+
+/** Codes that say something about the repository's content; others are about us or about the moment. */
+const blamesInput: ReadonlySet<AppError['code']> = new Set(['manifest-invalid', 'render-failed', 'path-not-found', 'unsupported', 'too-large']);
+
+const subjectOf = ({ request, path, address }: Task) => ({ application: request.application, repository: request.repository, commit: request.commit, path, address });
+
+function failureOf({ code, message, details }: AppError): { code: string; message: string; file?: string; line?: number } {
+  const { file, line } = details;
+  return {
+    code,
+    message: message.slice(0, limits.messageLengthMax),
+    ...(typeof file === 'string' ? { file } : {}),
+    ...(typeof line === 'number' ? { line } : {}),
+  };
+}

@@ -1,0 +1,71 @@
+import type { BlobStore } from '@plumbline/blobs';
+import { AppError } from '@plumbline/contracts';
+import type { GitTreeEntry } from './git-tree.ts';
+import { parseGitTree } from './git-tree.ts';
+
+/** Git objects of all repositories: what is asked for often stays in memory, up to a number of bytes. */
+export interface ObjectCache {
+  /** In the order of the ids. @throws AppError `unavailable` (retry later) when one is not stored. */
+  read(scope: string, ids: readonly string[]): Promise<Buffer[]>;
+  tree(scope: string, id: string): Promise<ReadonlyMap<string, GitTreeEntry>>;
+}
+
+interface Cached {
+  bytes: Buffer;
+  /** Kept parsed beside its bytes. */
+  tree?: ReadonlyMap<string, GitTreeEntry>;
+}
+
+export function makeObjectCache(blobs: Pick<BlobStore, 'get'>, bytesMax: number): ObjectCache {
+  // A Map iterates in insertion order: what was used last is at the end.
+  const cached = new Map<string, Cached>();
+  let size = 0;
+
+  const find = (key: string): Cached | undefined => {
+    const entry = cached.get(key);
+    if (entry !== undefined) {
+      cached.delete(key);
+      cached.set(key, entry);
+    }
+    return entry;
+  };
+  const keep = (key: string, entry: Cached): Cached => {
+    if (!cached.has(key)) size += entry.bytes.length;
+    cached.set(key, entry);
+    for (const [oldest, { bytes }] of cached) {
+      if (size <= bytesMax) break;
+      cached.delete(oldest);
+      size -= bytes.length;
+    }
+    return entry;
+  };
+  const load = async (scope: string, ids: readonly string[]): Promise<Cached[]> => {
+    const found = new Map<string, Cached>();
+    const unknown = new Set<string>();
+    for (const id of ids) {
+      const entry = find(`${scope} ${id}`);
+      if (entry === undefined) unknown.add(id);
+      else found.set(id, entry);
+    }
+    if (unknown.size > 0) {
+      const stored = await blobs.get(scope, [...unknown]);
+      for (const id of unknown) {
+        const bytes = stored.get(id);
+        if (bytes === undefined) throw missing(id);
+        found.set(id, keep(`${scope} ${id}`, { bytes }));
+      }
+    }
+    return ids.map((id) => found.get(id)!);
+  };
+
+  return {
+    read: async (scope, ids) => (await load(scope, ids)).map((entry) => entry.bytes),
+    async tree(scope, id) {
+      const [entry] = await load(scope, [id]);
+      return (entry!.tree ??= parseGitTree(id, entry!.bytes));
+    },
+  };
+}
+
+const missing = (id: string): AppError =>
+  new AppError('unavailable', `Git object ${id} is not in the blob store yet, or is over 10 MiB and was never put there: try again later, and keep big files out of an application's path`, { retry: 'later', details: { object: id } });

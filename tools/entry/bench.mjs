@@ -1,0 +1,3 @@
+import { runTool } from './prepare.mjs';
+
+await runTool('bench/src/main.ts', { needs: ['git', 'go'] });

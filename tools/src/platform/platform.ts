@@ -1,0 +1,127 @@
+import { mkdirSync } from 'node:fs';
+
+import { makePostgresEventLog } from '@plumbline/event-log';
+import { openKubeClient } from '@plumbline/kube';
+
+import { rotateLog, tailOf } from './background.ts';
+import { buildEngine, buildServices } from './build.ts';
+import { prepareControlCluster, readInitialPassword } from './control-cluster.ts';
+import { ExitJournal } from './exit-journal.ts';
+import { startInfrastructure, type Infrastructure } from './infrastructure.ts';
+import { limits } from './limits.ts';
+import type { PlatformOptions } from './options.ts';
+import { pathsOf, platformVersion } from './paths.ts';
+import { chooseApiPort, freePorts } from './ports.ts';
+import { identify, signal } from './process-identity.ts';
+import { NotReadyError, waitUntilReady, watchReadiness } from './readiness.ts';
+import { SupervisedService, type ServiceCommand } from './service-process.ts';
+import { developmentCommand, serviceCommands, serviceNames, urlOf, type ServiceName, type ServiceSettings } from './services.ts';
+import { StateStore } from './state-store.ts';
+import { readState, type PlatformState } from './state.ts';
+import { describePlatform } from './summary.ts';
+
+export interface PlatformContext {
+  tell: (line: string) => void;
+  /** What is started registers here how it is stopped; undone in reverse order. */
+  resources: AsyncDisposableStack;
+  stopped: AbortSignal;
+}
+
+/** Starts everything and resolves with a summary for people once all services answer /readyz. */
+export async function startPlatform(options: PlatformOptions, context: PlatformContext): Promise<string> {
+  const startedAt = performance.now();
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  endLeftovers(options.stateDir, context.tell);
+  const store = new StateStore(options.stateDir, initialState());
+  context.stopped.addEventListener('abort', () => store.update({ phase: 'stopping' }));
+
+  const apiPort = await chooseApiPort(options.port, context.tell);
+  const api = urlOf(apiPort);
+  const [engine, infrastructure] = await Promise.all([buildEngine(context.tell), startInfrastructure(options, context), buildServices(context.tell)]);
+  store.update(facts(infrastructure, api));
+
+  const kube = openKubeClient({ kubeconfig: infrastructure.kubeconfig });
+  context.resources.defer(() => kube.close());
+  const secrets = await prepareControlCluster(kube);
+  const gitUrl = await infrastructure.startGitServer?.({ api, webhookSecret: secrets.webhookSecret });
+  store.update({ gitUrl: gitUrl ?? null });
+
+  const ports = await portsOf(apiPort);
+  const settings: ServiceSettings = { ...options, ...infrastructure, key: secrets.key, engine, ports, version: platformVersion() };
+  await startServices(options.dev ? [developmentCommand(settings)] : serviceCommands(settings), { ...context, store, infrastructure, stateDir: options.stateDir });
+  store.update({ phase: 'ready', username: 'admin', password: (await readInitialPassword(kube, limits.initialPasswordMs)) ?? null });
+  return describePlatform(store.current, performance.now() - startedAt);
+}
+
+interface ServicesContext extends PlatformContext {
+  store: StateStore;
+  infrastructure: Infrastructure;
+  stateDir: string;
+}
+
+async function startServices(commands: readonly ServiceCommand[], context: ServicesContext): Promise<void> {
+  const { store, stopped, tell, resources } = context;
+  // No announcement: consumers find what the supervisor writes by their poll each second.
+  const log = makePostgresEventLog({ connection: context.infrastructure.databaseUrl, announce: () => undefined });
+  resources.defer(() => log.close());
+  const journal = new ExitJournal({ log, stopped, complain: tell });
+
+  const services: SupervisedService[] = commands.map((command) => {
+    rotateLog(command.logFile);
+    return new SupervisedService(command, {
+      changed: () => store.update({ services: services.map(({ record }) => record) }),
+      exited: (exit) => {
+        tell(`${exit.name} ended (${exit.signal ?? `exit code ${exit.code}`}); it starts again in ${exit.restartInMs} ms.`);
+        journal.record(exit);
+      },
+    });
+  });
+  resources.defer(async () => {
+    await Promise.all(services.map((service) => service.stop(limits.serviceStopMs)));
+  });
+  tell('Starting the services …');
+  for (const service of services) service.start();
+  void watchReadiness(services, stopped);
+  try {
+    await waitUntilReady(services, stopped);
+  } catch (error) {
+    if (!(error instanceof NotReadyError)) throw error;
+    const logFile = pathsOf(context.stateDir).logOf(error.service);
+    throw new Error(`${error.message} The end of ${logFile}:\n${tailOf(logFile)}`, { cause: error });
+  }
+}
+
+/** Services of a supervisor that was killed. Servers that it had started are found by their own records when they start. */
+function endLeftovers(stateDir: string, tell: (line: string) => void): void {
+  const ended = (readState(stateDir)?.services ?? []).filter((service) => service.process && signal(service.process, 'SIGKILL'));
+  if (ended.length > 0) tell(`Ended what an earlier supervisor had left behind: ${ended.map(({ name }) => name).join(', ')}.`);
+}
+
+async function portsOf(apiPort: number): Promise<Record<ServiceName, number>> {
+  const others = serviceNames.filter((name) => name !== 'api');
+  const free = await freePorts(others.length);
+  return { ...(Object.fromEntries(others.map((name, index) => [name, free[index]])) as Record<ServiceName, number>), api: apiPort };
+}
+
+function facts({ kubeconfig, postgres, nats, redis }: Infrastructure, api: string): Partial<PlatformState> {
+  return { api, kubeconfig, postgres, nats, redis };
+}
+
+function initialState(): PlatformState {
+  const supervisor = identify(process.pid);
+  if (!supervisor) throw new Error('The system does not tell when this process started.');
+  return {
+    phase: 'starting',
+    supervisor,
+    startedAt: new Date().toISOString(),
+    api: null,
+    kubeconfig: null,
+    gitUrl: null,
+    username: null,
+    password: null,
+    postgres: null,
+    nats: null,
+    redis: null,
+    services: [],
+  };
+}

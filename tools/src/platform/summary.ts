@@ -1,0 +1,15 @@
+import type { PlatformState } from './state.ts';
+
+/** What `npm start` prints when everything answers. */
+export function describePlatform(state: Readonly<PlatformState>, durationMs: number): string {
+  const rows: [string, string][] = [
+    ['API', state.api ?? '-'],
+    ['User', `admin, password ${state.password ?? '(the Secret argocd-initial-admin-secret was removed)'}`],
+    ['kubeconfig', state.kubeconfig ?? '-'],
+    ...(state.gitUrl ? [['Git', `push to ${state.gitUrl}/my-argocd-demo.git (any name below it; any credentials do)`] as [string, string]] : []),
+    ['PostgreSQL', state.postgres?.origin ?? '-'],
+    ['NATS', state.nats?.origin ?? '-'],
+    ['Redis', state.redis?.origin ?? 'none: the queues are in PostgreSQL'],
+  ];
+  return [`\nPlumbline is ready after ${(durationMs / 1000).toFixed(1)} s.\n`, ...rows.map(([name, value]) => `  ${name.padEnd(11)} ${value}`), ''].join('\n');
+}
