@@ -48,6 +48,9 @@ export function checkBlob(scope: string, { id, bytes }: { id: string; bytes: Uin
 export function checkNames(scope: string, ids: readonly string[]): void {
   for (const name of [scope, ...ids]) {
     if (name.length > 0 && name.length <= nameLengthMax && !name.includes('\0') && name.isWellFormed()) continue;
-    throw new AppError('invalid-argument', `${JSON.stringify(name.slice(0, nameLengthMax))} is no scope or id of a blob: give 1 to ${nameLengthMax} characters without NUL`);
+    throw new AppError(
+      'invalid-argument',
+      `${JSON.stringify(name.slice(0, nameLengthMax))} is no scope or id of a blob: give 1 to ${nameLengthMax} characters without NUL`,
+    );
   }
 }

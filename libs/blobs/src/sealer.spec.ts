@@ -31,7 +31,10 @@ describe('sealer', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), fc.string(), (context, one, other) => {
         expect(sealer.seal(context, one)).toBe(makeSealer(key).seal(context, one));
-        const nonceOf = (sealed: string): string => Buffer.from(sealed.split(':')[2] ?? '', 'base64url').subarray(0, 12).toString('hex');
+        const nonceOf = (sealed: string): string =>
+          Buffer.from(sealed.split(':')[2] ?? '', 'base64url')
+            .subarray(0, 12)
+            .toString('hex');
         if (one !== other) expect(nonceOf(sealer.seal(context, one))).not.toBe(nonceOf(sealer.seal(context, other)));
         // Moving a character from context to value makes another pair.
         expect(nonceOf(sealer.seal(`${context}x`, one))).not.toBe(nonceOf(sealer.seal(context, `x${one}`)));

@@ -40,7 +40,11 @@ export function makeSealer(key: Buffer, options: { previousKeys?: readonly Buffe
       const [, id = '', body = ''] = form.exec(sealed) ?? [];
       if (id === '') throw cannotOpen(context, 'it is not a sealed value');
       const keys = byId.get(id);
-      if (keys === undefined) throw cannotOpen(context, `it was sealed with the key ${id}, which is neither the current one nor a previous one: add that to the Secret plumbline-key`);
+      if (keys === undefined)
+        throw cannotOpen(
+          context,
+          `it was sealed with the key ${id}, which is neither the current one nor a previous one: add that to the Secret plumbline-key`,
+        );
       const bytes = Buffer.from(body, 'base64url');
       if (bytes.byteLength < nonceBytes + tagBytes) throw cannotOpen(context, 'it was cut short');
       try {

@@ -30,10 +30,7 @@ export const genesisHash: Buffer = Buffer.alloc(32);
  */
 export function chainHash(previous: Buffer, event: Omit<ChainLink, 'hash'>): Buffer {
   const { position, id, stream, version, type, at, metadata, data } = event;
-  return createHash('sha256')
-    .update(previous)
-    .update([position, id, stream, version, type, at, metadata, data].join('\n'))
-    .digest();
+  return createHash('sha256').update(previous).update([position, id, stream, version, type, at, metadata, data].join('\n')).digest();
 }
 
 export type ChainVerdict = { isIntact: true; position: number; hash: string } | { isIntact: false; position: number; reason: string };
@@ -44,8 +41,10 @@ export async function verifyChain(log: ChainedLog, from: { position: number; has
   for (;;) {
     const links = await log.readChain({ after: position, limit: 1_000 });
     for (const link of links) {
-      if (link.position !== position + 1) return { isIntact: false, position: position + 1, reason: `position ${position + 1} is missing, ${link.position} comes next` };
-      if (!chainHash(hash, link).equals(link.hash)) return { isIntact: false, position: link.position, reason: `event ${link.id} or its hash was changed after it was recorded` };
+      if (link.position !== position + 1)
+        return { isIntact: false, position: position + 1, reason: `position ${position + 1} is missing, ${link.position} comes next` };
+      if (!chainHash(hash, link).equals(link.hash))
+        return { isIntact: false, position: link.position, reason: `event ${link.id} or its hash was changed after it was recorded` };
       position = link.position;
       hash = link.hash;
     }

@@ -15,7 +15,9 @@ interface Waiting<Answer> {
  * round trip. Requests of one group share no stream, so each has its own outcome, and those of one stream keep the
  * order in which they came.
  */
-export function makeGroupCommit<Answer>(commit: (group: readonly PreparedAppend[]) => Promise<Outcome<Answer>[]>): (request: PreparedAppend) => Promise<Answer> {
+export function makeGroupCommit<Answer>(
+  commit: (group: readonly PreparedAppend[]) => Promise<Outcome<Answer>[]>,
+): (request: PreparedAppend) => Promise<Answer> {
   let waiting: Waiting<Answer>[] = [];
   let isCommitting = false;
 

@@ -83,7 +83,10 @@ const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 function checkName(what: string, name: string, lengthMax: number): void {
   if (name.length > 0 && name.length <= lengthMax && name.isWellFormed() && !controlCharacter.test(name)) return;
-  throw new AppError('invalid-argument', `${what} ${JSON.stringify(name.slice(0, lengthMax))} must be 1 to ${lengthMax} characters of well-formed text without control characters`);
+  throw new AppError(
+    'invalid-argument',
+    `${what} ${JSON.stringify(name.slice(0, lengthMax))} must be 1 to ${lengthMax} characters of well-formed text without control characters`,
+  );
 }
 
 /** Checks a page query of the feed, for both twins. */
@@ -98,10 +101,14 @@ export function checkFeedQuery(query: { after: number; limit: number }, limitMax
 
 /** Reading behind partitions that were dropped must be told, never skipped. */
 export function goneBefore(after: number, oldest: number): AppError {
-  return new AppError('gone', `the log begins at position ${oldest}: nothing after ${after} can be read before that; start from ${oldest - 1}`, { details: { oldest } });
+  return new AppError('gone', `the log begins at position ${oldest}: nothing after ${after} can be read before that; start from ${oldest - 1}`, {
+    details: { oldest },
+  });
 }
 
 export function conflictError(conflict: { stream: string; expected: number; actual: number }): AppError {
   const { stream, expected, actual } = conflict;
-  return new AppError('conflict', `stream ${stream} is at version ${actual}, not at ${expected}: read it again and decide again`, { details: { stream, expected, actual } });
+  return new AppError('conflict', `stream ${stream} is at version ${actual}, not at ${expected}: read it again and decide again`, {
+    details: { stream, expected, actual },
+  });
 }

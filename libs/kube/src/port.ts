@@ -82,12 +82,17 @@ export interface WatchOptions {
   listener: WatchListener;
 }
 
+/** A listener that throws is told the same again after a wait: it must not, where one object is at fault. */
 export interface WatchListener {
   /** An object as it now is: at the first list, at a change, at a relist. The same version may come twice. */
   upsert(object: KubeObject): void;
-  /** It is gone: a delete event, or absent from a complete relist. Last known state. */
+  /**
+   * It is gone: a delete event, or absent from a complete relist. Only apiVersion, kind and metadata (without
+   * managedFields and kubectl's last-applied annotation) of the last known state are promised: a watch keeps no more.
+   * An object made anew under the name of another is told as gone and new.
+   */
   remove(object: KubeObject): void;
-  /** The first complete list was delivered; again after each relist. */
+  /** The first complete list was delivered; again after each relist, and when an interrupted watch has resumed. */
   synced?(): void;
   /** What is known may be old from now on, until `synced` or the next event. The watch retries by itself. */
   interrupted?(error: Error): void;

@@ -69,8 +69,9 @@ function splitFields(line: string): string[] | undefined {
     const quoted = /^\s*"((?:[^"]|"")*)"\s*(,|$)/.exec(rest);
     const found = quoted ?? /^([^",]*)(,|$)/.exec(rest);
     if (found === null) return undefined;
-    fields.push(quoted === null ? found[1]!.trim() : found[1]!.replaceAll('""', '"'));
-    if (found[2] === '') return fields;
-    rest = rest.slice(found[0].length);
+    const [whole, field = '', end] = found;
+    fields.push(quoted === null ? field.trim() : field.replaceAll('""', '"'));
+    if (end === '') return fields;
+    rest = rest.slice(whole.length);
   }
 }

@@ -135,7 +135,7 @@ function readClass(reader: Reader): Accepts {
   return (point) => members.some((accepts) => accepts(point)) !== isNegated;
 }
 
-const classPoint = (reader: Reader, character: string): number => (character === '\\' ? escapedPoint(reader, take(reader)) : character.codePointAt(0)!);
+const classPoint = (reader: Reader, character: string): number => (character === '\\' ? escapedPoint(reader, take(reader)) : pointOf(character));
 
 const isDigit: Accepts = (point) => point >= 0x30 && point <= 0x39;
 const isWord: Accepts = (point) => isDigit(point) || point === 0x5f || (point >= 0x41 && point <= 0x5a) || (point >= 0x61 && point <= 0x7a);

@@ -45,7 +45,8 @@ export function makeReconciler({ reconcile, log, retryMsMin, retryMsMax }: Recon
     waiting.add(key);
     running ??= run().finally(() => {
       running = undefined;
-      if (waiting.size > 0) enqueue(waiting.values().next().value!);
+      const [next] = waiting;
+      if (next !== undefined) enqueue(next);
     });
   }
 

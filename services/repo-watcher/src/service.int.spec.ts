@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { createServer, request as forward } from 'node:http';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,6 @@ import { startService, type StartedService } from '@plumbline/platform';
 import { startControlPlane, startGitServer, makeRepository, type ControlPlane, type GitServer, type GitWorkspace } from '@plumbline/testing';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startHttpRemote } from '../../../libs/git/fixture/http-remote.ts';
 import type { RepoWatcherConfig } from './config.ts';
 import { repoWatcher } from './service.ts';
 import { repositoryStream } from './tables/repository-streams.ts';
@@ -46,13 +46,12 @@ beforeAll(async () => {
   env = {
     PLUMBLINE_DATABASE_URL: Object.assign(new URL(postgresUrl), { pathname: `/${database}` }).toString(),
     PLUMBLINE_NATS_URL: process.env['TEST_NATS_URL'] ?? 'nats://127.0.0.1:4222',
-    PLUMBLINE_REDIS_URL: process.env['TEST_REDIS_URL'] ?? 'redis://127.0.0.1:6379',
     PLUMBLINE_PREFIX: `test-${randomUUID().slice(0, 8)}`,
     PLUMBLINE_KEY: randomBytes(32).toString('base64'),
     PLUMBLINE_KUBECONFIG: cluster.kubeconfig,
     PLUMBLINE_DATA_DIR: join(dir, 'data'),
     PLUMBLINE_POLL_INTERVAL_SECONDS: never,
-    PLUMBLINE_LOG_LEVEL: 'warn',
+    PLUMBLINE_LOG_LEVEL: 'error',
   };
   service = await start();
 });
@@ -98,6 +97,42 @@ async function repository(name: string, files: Record<string, string>): Promise<
   const url = `${git.url}/${name}.git`;
   const workspace = await makeRepository({ files, url });
   return { url, workspace, head: await workspace.head() };
+}
+
+interface Gate {
+  url: string;
+  /** Only with this `user:password`. */
+  login: string | undefined;
+  isShut: boolean;
+  requests: number;
+  close(): Promise<void>;
+}
+
+/** The Git server behind a door that can be shut. */
+async function startGate(): Promise<Gate> {
+  const server = createServer((request, response) => {
+    gate.requests++;
+    const isWelcome = gate.login === undefined || request.headers.authorization === `Basic ${Buffer.from(gate.login).toString('base64')}`;
+    if (gate.isShut) return void response.writeHead(503).end();
+    if (!isWelcome) return void response.writeHead(401, { 'www-authenticate': 'Basic' }).end();
+    const { method, headers } = request;
+    request.pipe(
+      forward(`${git.url}${request.url}`, { method, headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const gate: Gate = {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    login: undefined,
+    isShut: false,
+    requests: 0,
+    close: () => new Promise((resolve) => (server.closeAllConnections(), server.close(() => resolve()))),
+  };
+  return gate;
 }
 
 /** Every object of a commit's tree is stored, byte for byte. */
@@ -236,30 +271,34 @@ describe('a repository that an application follows', () => {
 
 describe('a repository that needs a login', () => {
   it('is unreachable until a Secret lets us in', async () => {
-    const remote = await startHttpRemote();
-    const head = await remote.push({ 'a.yaml': 'a' });
-    remote.demand('ada:secret');
-    await declare('private', { repoURL: remote.url });
-    await expect.poll(() => story(remote.url), soon).toEqual(['RepositoryRegistered', 'RepositoryUnreachable']);
+    const { workspace, head } = await repository('private', { 'a.yaml': 'a' });
+    const gate = await startGate();
+    gate.login = 'ada:hunter2';
+    const url = `${gate.url}/private.git`;
+    await declare('private', { repoURL: url });
+    await expect.poll(() => story(url), soon).toEqual(['RepositoryRegistered', 'RepositoryUnreachable']);
     await kube.create({
       apiVersion: 'v1',
       kind: 'Secret',
       metadata: { name: 'creds', namespace: 'argocd', labels: { 'argocd.argoproj.io/secret-type': 'repo-creds' } },
-      stringData: { url: new URL(remote.url).origin, username: 'ada', password: 'secret' },
+      stringData: { url: gate.url, username: 'ada', password: 'hunter2' },
     });
     await expect
-      .poll(() => story(remote.url), soon)
+      .poll(() => story(url), soon)
       .toEqual(['RepositoryRegistered', 'RepositoryUnreachable', 'RepositoryRecovered', `RevisionObserved HEAD ${head}`]);
-    expect(JSON.stringify(await events(remote.url))).not.toContain('secret');
+    await expectStored(url, workspace, head);
+    expect(JSON.stringify(await events(url))).not.toContain('hunter2');
     await forgetApplication('private');
-    await expect.poll(() => story(remote.url), soon).toContain('RepositoryForgotten');
-    await remote.close();
+    await expect.poll(() => story(url), soon).toContain('RepositoryForgotten');
+    await gate.close();
   });
 });
 
 describe('across a restart', () => {
   it('finds by polling what was pushed meanwhile, says an outage once, and its end', async () => {
-    const { url, workspace, head } = await repository('restarted', { 'a.yaml': '1' });
+    const { workspace, head } = await repository('restarted', { 'a.yaml': '1' });
+    const gate = await startGate();
+    const url = `${gate.url}/restarted.git`;
     await declare('restarted', { repoURL: url });
     await expect.poll(() => story(url), soon).toHaveLength(2);
     await service.stop();
@@ -270,10 +309,11 @@ describe('across a restart', () => {
     await expect.poll(() => story(url), soon).toContain(`RevisionObserved HEAD ${second}`);
     await expectStored(url, workspace, second);
 
-    git.setTrouble({ status: 503 });
+    gate.isShut = true;
     await expect.poll(() => story(url), soon).toContain('RepositoryUnreachable');
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
-    git.setTrouble(undefined);
+    const asked = gate.requests;
+    await expect.poll(() => gate.requests, soon).toBeGreaterThan(asked + 2);
+    gate.isShut = false;
     await expect.poll(() => story(url), soon).toContain('RepositoryRecovered');
     const third = await workspace.commit({ 'a.yaml': '3' });
     await workspace.push();
@@ -286,5 +326,6 @@ describe('across a restart', () => {
       'RepositoryRecovered',
       `RevisionObserved HEAD ${third}`,
     ]);
+    await gate.close();
   });
 });

@@ -1,27 +1,34 @@
 import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumbline/contracts';
 import type { SqlExecutor } from '@plumbline/event-log';
+import type { KubeClient } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
 import { defineService } from '@plumbline/platform';
 import { z } from 'zod';
+import type { Folded } from './applications/application-log.ts';
 import type { Applications } from './applications/applications.ts';
 import { makeApplications } from './applications/applications.ts';
 import { applicationsProjection, readApplications } from './applications/projection.ts';
 import { makeJudge } from './compare/judge.ts';
+import type { MemoStore } from './compare/memo.ts';
 import { makeMemoTable } from './compare/memo-table.ts';
 import { makeDesiredStates } from './desired/desired-state.ts';
 import { limits } from './limits.ts';
 import type { Cluster } from './live/cluster.ts';
 import { makeCluster } from './live/cluster.ts';
+import type { Lease } from './live/lease.ts';
 import { makeLease } from './live/lease.ts';
 import { migrations } from './migrations.ts';
 import type { ReconcileContext } from './reconcile/context.ts';
 import { reconcile } from './reconcile/reconcile.ts';
+import type { Subscriptions } from './reconcile/subscriptions.ts';
 import { makeSubscriptions } from './reconcile/subscriptions.ts';
 import { makeSweep } from './reconcile/sweep.ts';
+import type { WorkQueue } from './reconcile/work-queue.ts';
 import { makeWorkQueue } from './reconcile/work-queue.ts';
 import { makeStatusWriter } from './status/status-writer.ts';
 import { resourceTree } from './tree/resource-tree.ts';
+import type { World, WorldChange } from './world/world.ts';
 import { makeWorld } from './world/world.ts';
 
 /**
@@ -31,54 +38,26 @@ import { makeWorld } from './world/world.ts';
 export const syncer = defineService({ name: 'syncer', config: z.object({}), migrations, start });
 
 async function start(context: ServiceContext): Promise<RunningService> {
-  const { log, clock, config, metrics, bus, blobs, sealer, eventLog, jobs } = context;
+  const { log, clock, config, jobs } = context;
   const database: SqlExecutor = { query: (sql, parameters) => context.transaction((tx) => tx.query(sql, parameters)) };
-  const kube = makeKubeClient({ connection: await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env }), log });
+  const connection = await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env });
+  const kube = makeKubeClient({ connection, log });
   const lease = makeLease('in-cluster', config.instance, database, { clock, log });
   await lease.acquire();
   const memos = makeMemoTable(database, log);
   await memos.load();
 
   const subscriptions = makeSubscriptions();
-  const world = makeWorld((change) => {
-    for (const entry of change.kind === 'project' ? applications.byProject(change.name) : subscriptions.of(change.repository).flatMap((key) => applications.get(key) ?? [])) {
-      if (change.kind === 'repository') entry.correlation = change.correlation;
-      queue.wake(entry.key);
-    }
-  });
+  const world = makeWorld((change) => wakeFor(change, applications, subscriptions, queue));
   const known = await caughtUp(context, world);
-
-  const cluster: Cluster = makeCluster(kube, log, {
+  const cluster = makeCluster(kube, log, {
     changed(whom) {
       const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
       if (key !== undefined) queue.wake(key);
     },
   });
-  const judge = makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') });
-  const wakeups = jobs.queue('application-wakeups');
   const statusWriter = makeStatusWriter({ kube, clock, log, controlNamespace: config.namespace, written: (entry, resource) => applications.written(entry, resource) });
-  const reconciling: ReconcileContext = {
-    bus,
-    blobs,
-    sealer,
-    cluster,
-    judge,
-    desired: makeDesiredStates({ bus, blobs, sealer, kube }),
-    world: world.world,
-    log,
-    metrics,
-    clock,
-    controlNamespace: config.namespace,
-    isApplication: (instance) => applications.byInstance(instance) !== undefined,
-    assertOwner: () => lease.assert(),
-    wakeAt(entry, atMs) {
-      // The sweep finds it too, later: a queue that is away delays and loses nothing.
-      void wakeups.reschedule(entry.key, Math.max(0, atMs - clock())).catch((error: unknown) => log.warn('could not schedule a retry; the sweep will find it', { application: entry.key, reason: String(error) }));
-    },
-    follows: (entry, repository) => subscriptions.follow(entry.key, repository),
-    statusChanged: (entry) => statusWriter.changed(entry),
-  };
-  const queue = makeWorkQueue({
+  const queue: WorkQueue = makeWorkQueue({
     concurrency: limits.reconcilesMax,
     retryMs: limits.reconcileRetryMs,
     retryMsMax: limits.reconcileRetryMsMax,
@@ -96,20 +75,13 @@ async function start(context: ServiceContext): Promise<RunningService> {
     controlNamespace: config.namespace,
     known,
     wake: (key) => queue.wake(key),
-    logOptions: { log: eventLog, event: (type, data, why) => context.event(type, data, why), now: clock },
+    logOptions: { log: context.eventLog, event: (type, data, why) => context.event(type, data, why), now: clock },
   });
-  jobs.work('application-wakeups', async (key) => queue.wake(key), { concurrency: 4 });
+  const reconciling = reconcileContext(context, { kube, cluster, memos, lease, world: world.world, subscriptions, applications, statusChanged: (entry) => statusWriter.changed(entry) });
+  jobs.work(wakeupQueue, async (key) => queue.wake(key), { concurrency: 4 });
   const sweep = makeSweep(applications, (key) => queue.wake(key), limits.sweepMs);
   applications.start();
-
-  bus.serve(describeResourceTree, async ({ namespace, name }) => {
-    const entry = applications.get(`${namespace}/${name}`);
-    if (entry === undefined) throw new AppError('not-found', `application ${namespace}/${name} does not exist`);
-    const tree = canonicalJson(resourceTree(new Set([...entry.wanted, ...cluster.managedBy(entry.instance)]), cluster, limits.treeNodesMax));
-    const blob = sealer.keyedHash(tree);
-    await blobs.put(blobScope.answers, [{ id: blob, bytes: Buffer.from(tree) }]);
-    return { blob };
-  });
+  serveResourceTree(context, applications, cluster);
 
   return {
     isReady: () => applications.hasSynced() && lease.isHeld(),
@@ -126,12 +98,78 @@ async function start(context: ServiceContext): Promise<RunningService> {
   };
 }
 
+const wakeupQueue = 'application-wakeups';
+
 /** Both projections at the head of the log; answers the streams of applications. */
-async function caughtUp(context: ServiceContext, world: ReturnType<typeof makeWorld>): Promise<Awaited<ReturnType<typeof readApplications>>> {
+async function caughtUp(context: ServiceContext, world: ReturnType<typeof makeWorld>): Promise<Map<string, Folded>> {
   const own = await context.consume(applicationsProjection);
   const others = await context.consume(world.consumer);
   const { position } = await context.eventLog.head();
   await Promise.all([own.waitFor(position, limits.catchUpMs), others.waitFor(position, limits.catchUpMs)]);
   await context.transaction((tx) => world.load(tx));
   return context.transaction((tx) => readApplications(tx));
+}
+
+function wakeFor(change: WorldChange, applications: Applications, subscriptions: Subscriptions, queue: WorkQueue): void {
+  if (change.kind === 'project') {
+    for (const entry of applications.byProject(change.name)) queue.wake(entry.key);
+    return;
+  }
+  for (const key of subscriptions.of(change.repository)) {
+    const entry = applications.get(key);
+    if (entry !== undefined) entry.correlation = change.correlation;
+    queue.wake(key);
+  }
+}
+
+interface Parts {
+  kube: KubeClient;
+  cluster: Cluster;
+  memos: MemoStore;
+  lease: Lease;
+  world: World;
+  subscriptions: Subscriptions;
+  applications: Applications;
+  statusChanged: ReconcileContext['statusChanged'];
+}
+
+function reconcileContext(context: ServiceContext, parts: Parts): ReconcileContext {
+  const { bus, blobs, sealer, log, metrics, clock, config } = context;
+  const { kube, cluster, memos, lease, world, subscriptions, applications, statusChanged } = parts;
+  const wakeups = context.jobs.queue(wakeupQueue);
+  return {
+    bus,
+    blobs,
+    sealer,
+    cluster,
+    judge: makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
+    desired: makeDesiredStates({ bus, blobs, sealer, kube }),
+    world,
+    log,
+    metrics,
+    clock,
+    controlNamespace: config.namespace,
+    isApplication: (instance) => applications.byInstance(instance) !== undefined,
+    assertOwner: () => lease.assert(),
+    wakeAt(entry, atMs) {
+      // The sweep finds it too, later: a queue that is away delays and loses nothing.
+      void wakeups
+        .reschedule(entry.key, Math.max(0, atMs - clock()))
+        .catch((error: unknown) => log.warn('could not schedule a retry; the sweep will find it', { application: entry.key, reason: String(error) }));
+    },
+    follows: (entry, repository) => subscriptions.follow(entry.key, repository),
+    statusChanged,
+  };
+}
+
+/** Live state below an application, for api; the answer may be big and goes by the blob store. */
+function serveResourceTree({ bus, blobs, sealer }: ServiceContext, applications: Applications, cluster: Cluster): void {
+  bus.serve(describeResourceTree, async ({ namespace, name }) => {
+    const entry = applications.get(`${namespace}/${name}`);
+    if (entry === undefined) throw new AppError('not-found', `application ${namespace}/${name} does not exist`);
+    const tree = canonicalJson(resourceTree(new Set([...entry.wanted, ...cluster.managedBy(entry.instance)]), cluster, limits.treeNodesMax));
+    const blob = sealer.keyedHash(tree);
+    await blobs.put(blobScope.answers, [{ id: blob, bytes: Buffer.from(tree) }]);
+    return { blob };
+  });
 }

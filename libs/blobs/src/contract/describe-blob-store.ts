@@ -21,7 +21,14 @@ export function describeBlobStore(name: string, make: () => Promise<BlobStore>):
     afterEach(() => store.close());
 
     it('gives back what was put, byte by byte', async () => {
-      const blobs = [blobOf(''), blobOf('small'), blobOf('apiVersion: v1\n'.repeat(1000)), blobOf(randomBytes(70_000)), blobOf('a'.repeat(100_000)), blobOf(Buffer.from([0, 255, 92, 34]))];
+      const blobs = [
+        blobOf(''),
+        blobOf('small'),
+        blobOf('apiVersion: v1\n'.repeat(1000)),
+        blobOf(randomBytes(70_000)),
+        blobOf('a'.repeat(100_000)),
+        blobOf(Buffer.from([0, 255, 92, 34])),
+      ];
       await store.put('scope', blobs);
       const found = await store.get('scope', [...blobs.map((blob) => blob.id), 'absent']);
       expect(found.size).toBe(blobs.length);
@@ -31,7 +38,10 @@ export function describeBlobStore(name: string, make: () => Promise<BlobStore>):
     it('gives back what needs several chunks, at their borders too', async () => {
       const blobs = [-1, 0, 1, chunkBytesMax, 2 * chunkBytesMax + 1].map((more) => blobOf(randomBytes(chunkBytesMax + more)));
       await store.put('scope', blobs);
-      const found = await store.get('scope', blobs.map((blob) => blob.id));
+      const found = await store.get(
+        'scope',
+        blobs.map((blob) => blob.id),
+      );
       for (const { id, bytes } of blobs) expect(found.get(id)?.equals(bytes)).toBe(true);
     });
 
@@ -86,7 +96,10 @@ export function describeBlobStore(name: string, make: () => Promise<BlobStore>):
     });
 
     it('refuses what is too large, and names without sense', async () => {
-      await expect(store.put('scope', [blobOf('fits'), { id: 'large', bytes: Buffer.alloc(blobBytesMax + 1) }])).rejects.toMatchObject({ code: 'too-large', details: { id: 'large' } });
+      await expect(store.put('scope', [blobOf('fits'), { id: 'large', bytes: Buffer.alloc(blobBytesMax + 1) }])).rejects.toMatchObject({
+        code: 'too-large',
+        details: { id: 'large' },
+      });
       expect(await store.missing('scope', [blobOf('fits').id])).toHaveLength(1);
       await expect(store.put('', [blobOf('x')])).rejects.toMatchObject({ code: 'invalid-argument' });
       await expect(store.get('scope', ['a\0b'])).rejects.toMatchObject({ code: 'invalid-argument' });
@@ -98,7 +111,7 @@ export function describeBlobStore(name: string, make: () => Promise<BlobStore>):
       let isWriting = true;
       const seen = new Set<string>();
       async function follow(): Promise<void> {
-        for (let isLast = false; !isLast; ) {
+        for (let isLast = false; !isLast;) {
           await new Promise((resolve) => setTimeout(resolve, 1));
           isLast = !isWriting;
           for (const [id, bytes] of await store.get('scope', ids)) {

@@ -98,7 +98,10 @@ interface BlobRow {
 }
 
 async function read(pool: Pool, scope: string, ids: readonly string[], found: Map<string, Buffer>): Promise<void> {
-  const rows = await query<BlobRow>(pool, 'select id, size_bytes, encoding, chunk_count, bytes from blobs.blob where scope = $1 and id = any ($2::text[])', [scope, ids]);
+  const rows = await query<BlobRow>(pool, 'select id, size_bytes, encoding, chunk_count, bytes from blobs.blob where scope = $1 and id = any ($2::text[])', [
+    scope,
+    ids,
+  ]);
   for (const row of rows) {
     let { bytes } = row;
     if (row.chunk_count > 1) {

@@ -41,7 +41,9 @@ describe('blob store: PostgreSQL only', () => {
       { id: 'text', bytes: Buffer.from('kind: ConfigMap\n'.repeat(10_000)) },
       { id: 'noise', bytes: createHash('shake256', { outputLength: 5000 }).update('noise').digest() },
     ]);
-    const { rows } = await pool.query("select id, encoding, length(bytes) < size_bytes / 10 as is_small from blobs.blob where scope = 'compression' order by id");
+    const { rows } = await pool.query(
+      "select id, encoding, length(bytes) < size_bytes / 10 as is_small from blobs.blob where scope = 'compression' order by id",
+    );
     expect(rows).toEqual([
       { id: 'noise', encoding: 'raw', is_small: false },
       { id: 'text', encoding: 'zstd', is_small: true },

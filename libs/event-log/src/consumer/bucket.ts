@@ -1,5 +1,14 @@
 import { AppError, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
-import { applyEventsMax, bucketQueueEventsMax, checkpointLagEventsMax, checkpointLagMsMax, retryDelayMsMax, retryDelayMsMin, stackLengthMax, triesMax } from '../limits.ts';
+import {
+  applyEventsMax,
+  bucketQueueEventsMax,
+  checkpointLagEventsMax,
+  checkpointLagMsMax,
+  retryDelayMsMax,
+  retryDelayMsMin,
+  stackLengthMax,
+  triesMax,
+} from '../limits.ts';
 import type { Consumer, EventLog, ParkedStream } from '../port.ts';
 import { postgresError } from '../postgres/postgres-errors.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoints.ts';
@@ -120,7 +129,7 @@ export class Bucket<Tx> {
   async #drain(): Promise<void> {
     do {
       const [first] = this.#queue;
-      const size = applyEventsMax;
+      const size = first !== undefined && first.position <= this.#carefulUntil ? 1 : applyEventsMax;
       const batch = this.#queue.slice(0, size);
       try {
         await this.#shared.slots.run(() => this.#apply(batch));
@@ -151,7 +160,10 @@ export class Bucket<Tx> {
     try {
       this.#shared.consumer.committed?.(events);
     } catch (error) {
-      this.#shared.logger.error('committed() of a consumer threw: it must not, its effects are not tried again', { consumer: this.#shared.consumer.name, error: traceOf(error) });
+      this.#shared.logger.error('committed() of a consumer threw: it must not, its effects are not tried again', {
+        consumer: this.#shared.consumer.name,
+        error: traceOf(error),
+      });
     }
   }
 
@@ -175,7 +187,11 @@ export class Bucket<Tx> {
     }
     // An outage says nothing about the event: it is tried again for as long as it takes, and never parked for it.
     if (event === undefined || postgresError(error, 'apply events').code === 'unavailable') {
-      logger.warn('a consumer could not store what it applied; tried again', { consumer: consumer.name, bucket: this.#checkpoint.bucket, error: traceOf(error) });
+      logger.warn('a consumer could not store what it applied; tried again', {
+        consumer: consumer.name,
+        bucket: this.#checkpoint.bucket,
+        error: traceOf(error),
+      });
       await this.#pause(this.#outages++);
       return;
     }
@@ -210,7 +226,11 @@ export class Bucket<Tx> {
       this.#parked.set(event.stream, parked);
       this.#tries = 0;
       this.#shared.metrics.count('plumbline_consumer_parked_total', { consumer: parked.consumer });
-      this.#shared.logger.error('a stream is parked: its events wait until it is retried or the event skipped', { consumer: parked.consumer, stream: parked.stream, event: event.id });
+      this.#shared.logger.error('a stream is parked: its events wait until it is retried or the event skipped', {
+        consumer: parked.consumer,
+        stream: parked.stream,
+        event: event.id,
+      });
     } catch (failure) {
       this.#shared.logger.warn('a stream could not be parked; tried again', { consumer: parked.consumer, stream: parked.stream, error: traceOf(failure) });
       if (failure instanceof Overtaken) await this.#reload();
@@ -221,7 +241,18 @@ export class Bucket<Tx> {
   #parkedAt(event: RecordedEvent, error: unknown, attempts: number): ParkedStream {
     const { position, version, id: eventId, stream, type } = event;
     const at = new Date(this.#shared.clock()).toISOString();
-    return { consumer: this.#shared.consumer.name, stream, position, version, eventId, type, error: AppError.from(error).message, stack: traceOf(error), attempts, at };
+    return {
+      consumer: this.#shared.consumer.name,
+      stream,
+      position,
+      version,
+      eventId,
+      type,
+      error: AppError.from(error).message,
+      stack: traceOf(error),
+      attempts,
+      at,
+    };
   }
 
   /** Takes the bucket's state as it is stored; the feed is read again from there. */
@@ -273,7 +304,9 @@ export class Bucket<Tx> {
   async #unparkOne(parked: ParkedStream, skipReason: string | undefined): Promise<void> {
     const { checkpoints, consumer, log } = this.#shared;
     const { stream } = parked;
-    const missed = (await log.readStream(stream, { afterVersion: parked.version - 1, limit: 2 })).filter((event) => event.position <= this.#checkpoint.position);
+    const missed = (await log.readStream(stream, { afterVersion: parked.version - 1, limit: 2 })).filter(
+      (event) => event.position <= this.#checkpoint.position,
+    );
     const [event, next] = missed;
     const isWanted = event !== undefined && skipReason === undefined && (consumer.types === undefined || consumer.types.includes(event.type));
     const rest = next === undefined ? undefined : { ...this.#parkedAt(next, 'waits behind an event that could not be applied', 0), at: parked.at };
@@ -286,7 +319,8 @@ export class Bucket<Tx> {
         else await checkpoints.park(tx, rest);
       });
     } catch (error) {
-      if (error instanceof Overtaken) throw new AppError('unavailable', `stream ${stream} was changed by another replica meanwhile: look again`, { retry: 'later' });
+      if (error instanceof Overtaken)
+        throw new AppError('unavailable', `stream ${stream} was changed by another replica meanwhile: look again`, { retry: 'later' });
       if (event !== undefined) await this.#stillParked(parked, event, error);
       throw error;
     }

@@ -94,10 +94,15 @@ class ConsumerRun<Tx> implements RunningConsumer {
     };
     const check = (): void => {
       if (this.position() >= position) finish();
-      else if (this.#isStopped) finish(new AppError('unavailable', `consumer ${name} was stopped at position ${this.position()}, before ${position}`, { retry: 'later' }));
+      else if (this.#isStopped)
+        finish(new AppError('unavailable', `consumer ${name} was stopped at position ${this.position()}, before ${position}`, { retry: 'later' }));
     };
     const cancel = this.#timer(timeoutMs, () =>
-      finish(new AppError('deadline-exceeded', `consumer ${name} is at position ${this.position()}, not yet at ${position}, after ${timeoutMs} ms`, { retry: 'later' })),
+      finish(
+        new AppError('deadline-exceeded', `consumer ${name} is at position ${this.position()}, not yet at ${position}, after ${timeoutMs} ms`, {
+          retry: 'later',
+        }),
+      ),
     );
     this.#waiters.add(check);
     check();
@@ -167,7 +172,10 @@ class ConsumerRun<Tx> implements RunningConsumer {
       },
       (error: unknown) => {
         this.#reading = undefined;
-        this.#shared.logger.warn('a consumer could not read the feed; the next poll tries again', { consumer: this.#options.consumer.name, error: traceOf(error) });
+        this.#shared.logger.warn('a consumer could not read the feed; the next poll tries again', {
+          consumer: this.#options.consumer.name,
+          error: traceOf(error),
+        });
       },
     );
   }
@@ -229,7 +237,12 @@ class ConsumerRun<Tx> implements RunningConsumer {
       if (this.position() < position && !this.#isStopped) return;
       this.#waiters.delete(check);
       if (this.position() >= position) resolve();
-      else reject(new AppError('unavailable', `consumer ${this.#options.consumer.name} was stopped while it was rebuilt; it goes on when it is started again`, { retry: 'later' }));
+      else
+        reject(
+          new AppError('unavailable', `consumer ${this.#options.consumer.name} was stopped while it was rebuilt; it goes on when it is started again`, {
+            retry: 'later',
+          }),
+        );
     };
     this.#waiters.add(check);
     check();
@@ -239,7 +252,11 @@ class ConsumerRun<Tx> implements RunningConsumer {
   /** The log's positions begin anew: a projection is rebuilt, anything else goes on from where the log ends at most. */
   async #adopt(head: { position: number; generation: string }): Promise<void> {
     const { consumer } = this.#options;
-    this.#shared.logger.warn('the log was recovered from an older copy: the consumer is rewound', { consumer: consumer.name, generation: head.generation, head: head.position });
+    this.#shared.logger.warn('the log was recovered from an older copy: the consumer is rewound', {
+      consumer: consumer.name,
+      generation: head.generation,
+      head: head.position,
+    });
     this.#generation = head.generation;
     this.#head = head.position;
     await this.#restart((position) => (consumer.reset === undefined ? Math.min(position, head.position) : 0), consumer.reset !== undefined);
@@ -254,7 +271,9 @@ class ConsumerRun<Tx> implements RunningConsumer {
       await checkpoints.transaction(async (tx) => {
         const moves = state.checkpoints.map((from) => ({ from, position: positionOf(from.position), generation: this.#generation }));
         if (!(await checkpoints.move(tx, consumer.name, moves))) {
-          throw new AppError('unavailable', `the checkpoints of consumer ${consumer.name} were moved by another replica meanwhile: try again`, { retry: 'later' });
+          throw new AppError('unavailable', `the checkpoints of consumer ${consumer.name} were moved by another replica meanwhile: try again`, {
+            retry: 'later',
+          });
         }
         for (const parked of state.parked) {
           if (isReset || parked.position > positionOf(parked.position)) await checkpoints.unpark(tx, consumer.name, parked.stream);

@@ -40,7 +40,9 @@ export function appendCases<Tx>(subject: Subject<Tx>): void {
         { stream: 'a-1', expectedVersion: 0, events: [newEvent()] },
       ]);
       await expect(refused).rejects.toMatchObject({ code: 'conflict', details: { stream: 'a-1', expected: 0, actual: 1 } });
-      await expect(log.append([{ stream: 'c-1', expectedVersion: 3, events: [newEvent()] }])).rejects.toMatchObject({ details: { stream: 'c-1', expected: 3, actual: 0 } });
+      await expect(log.append([{ stream: 'c-1', expectedVersion: 3, events: [newEvent()] }])).rejects.toMatchObject({
+        details: { stream: 'c-1', expected: 3, actual: 0 },
+      });
       expect((await log.head()).position).toBe(1);
       expect(await log.readStream('b-1')).toEqual([]);
       const [next] = await log.append([{ stream: 'a-1', expectedVersion: 1, events: [newEvent()] }]);
@@ -114,12 +116,24 @@ export function appendCases<Tx>(subject: Subject<Tx>): void {
   describe('what an event may hold', () => {
     it('is any text: NUL, lone surrogates, quotes, emoji, keys of the prototype', async () => {
       const { log } = subject();
-      const data = JSON.parse('{"__proto__": {"x": 1}, "constructor": "c", "nul": "a\\u0000b", "lone": "\\ud800", "emoji": "🚀 né", "quotes": "\\"\\\\{}\\n,NULL", "": null}') as unknown;
+      const data = JSON.parse(
+        '{"__proto__": {"x": 1}, "constructor": "c", "nul": "a\\u0000b", "lone": "\\ud800", "emoji": "🚀 né", "quotes": "\\"\\\\{}\\n,NULL", "": null}',
+      ) as unknown;
       const recorded = await log.append([{ stream: 'weird-"{}\\🚀 NULL', events: [newEvent('Null', data), newEvent('NULL', 'NULL')] }]);
       const { events } = await log.readFeed({ after: 0, limit: 10 });
       expect(events).toEqual(recorded);
       expect(events[0]?.stream).toBe('weird-"{}\\🚀 NULL');
-      expect(JSON.stringify(events[0]?.data)).toBe(JSON.stringify({ '': null, ...JSON.parse('{"__proto__": {"x": 1}}'), constructor: 'c', emoji: '🚀 né', lone: '\ud800', nul: 'a\0b', quotes: '"\\{}\n,NULL' }));
+      expect(JSON.stringify(events[0]?.data)).toBe(
+        JSON.stringify({
+          '': null,
+          ...JSON.parse('{"__proto__": {"x": 1}}'),
+          constructor: 'c',
+          emoji: '🚀 né',
+          lone: '\ud800',
+          nul: 'a\0b',
+          quotes: '"\\{}\n,NULL',
+        }),
+      );
       expect(events[1]?.data).toBe('NULL');
     });
 
@@ -127,7 +141,10 @@ export function appendCases<Tx>(subject: Subject<Tx>): void {
       const { log } = subject();
       const most = '💾'.repeat((eventDataBytesMax - 4) / 4);
       await log.append([{ stream: 'a-1', events: [newEvent('Fits', `${most}..`)] }]);
-      await expect(log.append([{ stream: 'a-1', events: [newEvent('TooBig', `${most}...`)] }])).rejects.toMatchObject({ code: 'too-large', details: { stream: 'a-1', type: 'TooBig' } });
+      await expect(log.append([{ stream: 'a-1', events: [newEvent('TooBig', `${most}...`)] }])).rejects.toMatchObject({
+        code: 'too-large',
+        details: { stream: 'a-1', type: 'TooBig' },
+      });
       expect((await log.readStream('a-1')).length).toBe(1);
     });
 

@@ -73,7 +73,7 @@ export function concurrencyCases<Tx>(subject: Subject<Tx>): void {
       }
     }
     async function follow(): Promise<void> {
-      for (let isLast = false; !isLast; ) {
+      for (let isLast = false; !isLast;) {
         await wait(0); // what is read from memory comes without a turn of the event loop
         isLast = !isWriting;
         const { events } = await log.readFeed({ after: read.at(-1)?.position ?? 0, limit: 7 });

@@ -110,6 +110,22 @@ export function consumerCases<Tx>(subject: Subject<Tx>): void {
       expect(await applied()).toEqual(idsOf([first, second]));
     });
 
+    it('takes from an announcement only what it has not', async () => {
+      const { log } = subject();
+      let say: (announcement: Announcement) => void = () => undefined;
+      const consumer = await run(subject, recorder(subject), {
+        announcements: { subscribe: (listener) => ((say = listener), () => undefined) },
+        timer: forever,
+      });
+      const recorded = await log.append([{ stream: 'a-1', events: [newEvent(), newEvent()] }]);
+      const { generation } = await log.head();
+      say({ generation, from: 1, to: 2, events: recorded });
+      recorded.push(...(await log.append([{ stream: 'a-1', events: [newEvent()] }])));
+      say({ generation, from: 1, to: 3, events: recorded });
+      await expect.poll(() => consumer.position()).toBe(3);
+      expect(await applied()).toEqual(idsOf(recorded));
+    });
+
     it('passes only the types it asked for, and moves on over the others', async () => {
       const { log } = subject();
       const consumer = await run(subject, recorder(subject, { types: ['Wanted'] }));

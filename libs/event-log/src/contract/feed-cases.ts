@@ -25,7 +25,13 @@ export function feedCases<Tx>(subject: Subject<Tx>): void {
 
     it('refuses a page that makes no sense', async () => {
       const { log } = subject();
-      for (const query of [{ after: -1, limit: 1 }, { after: 0.5, limit: 1 }, { after: Number.NaN, limit: 1 }, { after: 0, limit: 0 }, { after: 0, limit: 1001 }]) {
+      for (const query of [
+        { after: -1, limit: 1 },
+        { after: 0.5, limit: 1 },
+        { after: Number.NaN, limit: 1 },
+        { after: 0, limit: 0 },
+        { after: 0, limit: 1001 },
+      ]) {
         await expect((async () => log.readFeed(query))()).rejects.toMatchObject({ code: 'invalid-argument' });
       }
     });
@@ -79,10 +85,12 @@ export function feedCases<Tx>(subject: Subject<Tx>): void {
         }),
       ).rejects.toThrow('changed my mind');
       await log.append([{ stream: 'c-1', events: [newEvent()] }]);
-      await expect.poll(() => heard.map(({ from, to }) => [from, to])).toEqual([
-        [1, 2],
-        [3, 3],
-      ]);
+      await expect
+        .poll(() => heard.map(({ from, to }) => [from, to]))
+        .toEqual([
+          [1, 2],
+          [3, 3],
+        ]);
     });
   });
 

@@ -10,7 +10,13 @@ export function parkingCases<Tx>(subject: Subject<Tx>): void {
   const applied = async (): Promise<string[]> => (await subject().projection.ids()).toSorted();
 
   /** A consumer that fails at events of type Bad until it is cured, and 40 streams, one of which has such an event. */
-  async function withBadStream(): Promise<{ consumer: RunningConsumer; cure(): void; good: RecordedEvent[]; bad: RecordedEvent[]; logged: Readonly<Record<string, unknown>>[] }> {
+  async function withBadStream(): Promise<{
+    consumer: RunningConsumer;
+    cure(): void;
+    good: RecordedEvent[];
+    bad: RecordedEvent[];
+    logged: Readonly<Record<string, unknown>>[];
+  }> {
     const { log, projection } = subject();
     const logged: Readonly<Record<string, unknown>>[] = [];
     let isCured = false;

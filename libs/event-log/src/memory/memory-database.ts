@@ -60,7 +60,8 @@ export function makeMemoryDatabase(): MemoryDatabase {
       commit() {
         for (const [name, own] of writes) {
           for (const [key, { before }] of own) {
-            if (tableOf(name).get(key) !== before) throw new AppError('unavailable', `row ${key} of ${name} was written by another transaction: run this one again`, { retry: 'later' });
+            if (tableOf(name).get(key) !== before)
+              throw new AppError('unavailable', `row ${key} of ${name} was written by another transaction: run this one again`, { retry: 'later' });
           }
         }
         for (const [name, own] of writes) {

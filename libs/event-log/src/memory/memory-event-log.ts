@@ -26,11 +26,34 @@ interface Writer {
   staged: ChainLink[];
 }
 
+/** The committed events, and those of each stream. */
+class Links {
+  all: ChainLink[] = [];
+  #streams = new Map<string, ChainLink[]>();
+
+  of(stream: string): readonly ChainLink[] {
+    return this.#streams.get(stream) ?? [];
+  }
+
+  add(link: ChainLink): void {
+    this.all.push(link);
+    const stream = this.#streams.get(link.stream);
+    if (stream === undefined) this.#streams.set(link.stream, [link]);
+    else stream.push(link);
+  }
+
+  keepUpTo(position: number): void {
+    const kept = this.all.slice(0, position);
+    this.all = [];
+    this.#streams = new Map();
+    for (const link of kept) this.add(link);
+  }
+}
+
 /** The twin of the log in PostgreSQL, with the same chain, texts, transactions and refusals; nothing outlives the process. */
 export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryEventLogOptions): MemoryEventLog {
   let generation = newId();
-  let links: ChainLink[] = [];
-  let streams = new Map<string, ChainLink[]>();
+  const links = new Links();
   const writers = new WeakMap<MemoryTx, Writer>();
   let turn: Promise<void> = Promise.resolve();
 
@@ -50,47 +73,21 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
     return writer;
   }
 
-  function record(link: ChainLink): void {
-    links.push(link);
-    const stream = streams.get(link.stream);
-    if (stream === undefined) streams.set(link.stream, [link]);
-    else stream.push(link);
-  }
-
   function publish(staged: readonly ChainLink[]): void {
-    staged.forEach(record);
     const appended: Appended = { generation, events: staged.map(recordedEvent), sizeBytes: 0 };
-    for (const link of staged) appended.sizeBytes += Buffer.byteLength(link.data) + Buffer.byteLength(link.metadata);
+    for (const link of staged) {
+      links.add(link);
+      appended.sizeBytes += Buffer.byteLength(link.data) + Buffer.byteLength(link.metadata);
+    }
     const announcement = announcementOf(appended);
     if (announcement !== undefined) announce(announcement);
   }
 
   async function appendWithin(tx: MemoryTx, request: PreparedAppend): Promise<RecordedEvent[]> {
     const writer = writers.get(tx) ?? (await becomeWriter(tx));
-    const last = writer.staged.at(-1) ?? links.at(-1);
-    const at = instant(Math.max(clock(), last === undefined ? 0 : Date.parse(last.at)));
-    const added: ChainLink[] = [];
-    const answer: RecordedEvent[] = [];
-    for (const { stream, expectedVersion, events } of request.parts) {
-      const history = [...(streams.get(stream) ?? []), ...writer.staged.filter((link) => link.stream === stream)];
-      const recorded = new Map(history.map((link) => [link.id, link]));
-      const fresh = events.filter((event) => !recorded.has(event.id));
-      if (fresh.length > 0 && expectedVersion !== undefined && expectedVersion !== history.length) {
-        throw conflictError({ stream, expected: expectedVersion, actual: history.length });
-      }
-      let version = history.length;
-      for (const { id, type, metadata, data } of events) {
-        let link = recorded.get(id);
-        if (link === undefined) {
-          const event = { position: (last?.position ?? 0) + added.length + 1, id, stream, version: ++version, type, at, metadata, data };
-          link = { ...event, hash: chainHash((added.at(-1) ?? last)?.hash ?? genesisHash, event) };
-          added.push(link);
-        }
-        answer.push(recordedEvent(link));
-      }
-    }
+    const { added, answer } = chainOn(links, writer.staged, request, clock());
     writer.staged.push(...added);
-    return answer;
+    return answer.map(recordedEvent);
   }
 
   return {
@@ -101,33 +98,55 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
     },
     async readFeed(query) {
       checkFeedQuery(query, feedPageEventsMax);
-      return { events: links.slice(query.after, query.after + query.limit).map(recordedEvent), head: links.length, generation };
+      return { events: links.all.slice(query.after, query.after + query.limit).map(recordedEvent), head: links.all.length, generation };
     },
     async readStream(stream, { afterVersion = 0, limit } = {}) {
-      const history = (streams.get(stream) ?? []).slice(afterVersion);
-      return history.slice(0, limit).map(recordedEvent);
+      return links.of(stream).slice(afterVersion).slice(0, limit).map(recordedEvent);
     },
     async readChain({ after, limit }) {
-      return links.slice(after, after + limit);
+      return links.all.slice(after, after + limit);
     },
     async head() {
-      return { position: links.length, generation };
+      return { position: links.all.length, generation };
     },
     transaction: (work) => database.transaction(work),
     close: () => Promise.resolve(),
     recoverTo(position) {
-      const kept = links.slice(0, position);
-      links = [];
-      streams = new Map();
-      kept.forEach(record);
+      links.keepUpTo(position);
       generation = newId();
     },
     tamper(position, data) {
-      const link = links[position - 1];
+      const link = links.all[position - 1];
       if (link === undefined) throw new AppError('not-found', `no event at position ${position}`);
       link.data = data;
     },
   };
+}
+
+/** What log.append does in SQL: checks versions, finds what is recorded already, numbers and chains the rest. */
+function chainOn(links: Links, staged: readonly ChainLink[], request: PreparedAppend, now: number): { added: ChainLink[]; answer: ChainLink[] } {
+  const last = staged.at(-1) ?? links.all.at(-1);
+  const at = instant(Math.max(now, last === undefined ? 0 : Date.parse(last.at)));
+  const added: ChainLink[] = [];
+  const answer: ChainLink[] = [];
+  for (const { stream, expectedVersion, events } of request.parts) {
+    const history = [...links.of(stream), ...staged.filter((link) => link.stream === stream)];
+    const recorded = new Map(history.map((link) => [link.id, link]));
+    if (expectedVersion !== undefined && expectedVersion !== history.length && events.some((event) => !recorded.has(event.id))) {
+      throw conflictError({ stream, expected: expectedVersion, actual: history.length });
+    }
+    let version = history.length;
+    for (const { id, type, metadata, data } of events) {
+      let link = recorded.get(id);
+      if (link === undefined) {
+        const event = { position: (last?.position ?? 0) + added.length + 1, id, stream, version: ++version, type, at, metadata, data };
+        link = { ...event, hash: chainHash((added.at(-1) ?? last)?.hash ?? genesisHash, event) };
+        added.push(link);
+      }
+      answer.push(link);
+    }
+  }
+  return { added, answer };
 }
 
 /** Six digits of the second, as PostgreSQL has them. */

@@ -45,7 +45,10 @@ const appendSql = `select generation, at, to_json(positions) as positions, to_js
  * Appends requests that share no stream, in one call of log.append. Answers an outcome per request and what was
  * appended anew, in position order, for the announcement.
  */
-export async function appendRequests(executor: SqlExecutor, requests: readonly PreparedAppend[]): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended }> {
+export async function appendRequests(
+  executor: SqlExecutor,
+  requests: readonly PreparedAppend[],
+): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended }> {
   const [row] = await executor.query<AppendRow>(appendSql, appendParameters(requests));
   if (row === undefined) throw new AppError('internal', 'log.append answered nothing');
   const recorded = await recordedBefore(executor, row);

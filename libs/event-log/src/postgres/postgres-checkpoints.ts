@@ -70,10 +70,10 @@ export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpo
       await tx.query(`delete from ${name}.parked_event where consumer = $1 and stream = $2`, [consumer, stream]);
     },
     async recordSkipped(tx, skipped) {
-      await tx.query(`insert into ${name}.skipped_event (${parkedColumns}, reason) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`, [
-        ...parkedValues(skipped),
-        skipped.reason,
-      ]);
+      await tx.query(
+        `insert into ${name}.skipped_event (${parkedColumns}, reason) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`,
+        [...parkedValues(skipped), skipped.reason],
+      );
     },
   };
 }

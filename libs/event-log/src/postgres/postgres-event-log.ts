@@ -76,26 +76,9 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
       return options.tx === undefined ? appendInGroup(request) : appendWithin(options.tx, request);
     },
     readFeed: (query) => readFeed(executor, query),
-    async readStream(stream, query = {}) {
-      const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
-        stream,
-        query.afterVersion ?? 0,
-        query.limit ?? null,
-      ]);
-      return rows.map(recordedEvent);
-    },
-    async head() {
-      const [row] = await executor.query<{ position: string; generation: string }>('select position, generation from log.head');
-      if (row === undefined) throw noHead();
-      return { position: Number(row.position), generation: row.generation };
-    },
-    async readChain({ after, limit }) {
-      const rows = await executor.query<EventRow & { hash: Buffer }>(
-        `select ${eventColumns}, hash from log.event where position > $1 order by position limit $2`,
-        [after, limit],
-      );
-      return rows.map((row): ChainLink => ({ ...row, position: Number(row.position) }));
-    },
+    readStream: (stream, query = {}) => readStream(executor, stream, query),
+    head: () => readHead(executor),
+    readChain: (query) => readChain(executor, query),
     transaction: announcing(transactionsOf(pool)),
     announcing,
     async close() {
@@ -140,6 +123,29 @@ async function readFeed(executor: SqlExecutor, query: { after: number; limit: nu
   const oldest = page.events[0]?.position;
   if (oldest !== undefined && oldest > query.after + 1) throw goneBefore(query.after, oldest);
   return page;
+}
+
+async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]> {
+  const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
+    stream,
+    query.afterVersion ?? 0,
+    query.limit ?? null,
+  ]);
+  return rows.map(recordedEvent);
+}
+
+async function readHead(executor: SqlExecutor): Promise<{ position: number; generation: string }> {
+  const [row] = await executor.query<{ position: string; generation: string }>('select position, generation from log.head');
+  if (row === undefined) throw noHead();
+  return { position: Number(row.position), generation: row.generation };
+}
+
+async function readChain(executor: SqlExecutor, { after, limit }: { after: number; limit: number }): Promise<ChainLink[]> {
+  const rows = await executor.query<EventRow & { hash: Buffer }>(`select ${eventColumns}, hash from log.event where position > $1 order by position limit $2`, [
+    after,
+    limit,
+  ]);
+  return rows.map((row): ChainLink => ({ ...row, position: Number(row.position) }));
 }
 
 const noHead = (): AppError => new AppError('failed-precondition', 'the event log has no head row: run migrateEventLog on this database');

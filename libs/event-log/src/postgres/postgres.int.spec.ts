@@ -127,10 +127,14 @@ describe('event log: PostgreSQL only', () => {
 
   it('lets only the one fail that PostgreSQL refuses, of those that went together', async () => {
     await emptyLog();
-    await pool.query("create function log.refuse_poison() returns trigger language plpgsql as $$ begin if new.type = 'Poison' then raise 'poison'; end if; return new; end $$");
+    await pool.query(
+      "create function log.refuse_poison() returns trigger language plpgsql as $$ begin if new.type = 'Poison' then raise 'poison'; end if; return new; end $$",
+    );
     await pool.query('create trigger poison before insert on log.event for each row execute function log.refuse_poison()');
     const log = makePostgresEventLog({ connection: pool, ...quiet });
-    const outcomes = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => log.append([{ stream: `a-${i}`, events: [newEvent(i === 4 ? 'Poison' : 'Fine')] }])));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 9 }, (_, i) => log.append([{ stream: `a-${i}`, events: [newEvent(i === 4 ? 'Poison' : 'Fine')] }])),
+    );
     expect(outcomes.map((outcome) => outcome.status === 'fulfilled')).toEqual(outcomes.map((_, i) => i !== 4));
     expect(outcomes[4]).toMatchObject({ reason: { code: 'internal', message: expect.stringContaining('poison') } });
     expect((await log.head()).position).toBe(8);
@@ -188,7 +192,8 @@ describe('event log: PostgreSQL only', () => {
         committed: (events) => void applied.push(...events.map((event) => event.id)),
       },
     });
-    const kill = async (): Promise<void> => void (await pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'consumer under test'"));
+    const kill = async (): Promise<void> =>
+      void (await pool.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'consumer under test'"));
     for (let round = 0; round < 20; round++) {
       const event = newEvent();
       const append = (): Promise<unknown> => log.append([{ stream: `a-${round % 4}`, events: [event] }]);

@@ -83,5 +83,6 @@ async function command(client: PoolClient, sql: string): Promise<string> {
 async function commit(client: PoolClient): Promise<void> {
   const done = await command(client, 'commit');
   // A statement failed and `work` swallowed it: PostgreSQL then answers COMMIT by rolling back, without an error.
-  if (done !== 'COMMIT') throw new AppError('internal', 'PostgreSQL rolled the transaction back instead of committing it: an error inside it was caught and lost');
+  if (done !== 'COMMIT')
+    throw new AppError('internal', 'PostgreSQL rolled the transaction back instead of committing it: an error inside it was caught and lost');
 }

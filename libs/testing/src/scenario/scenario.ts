@@ -186,9 +186,15 @@ export class Scenario {
   /** Events of this scenario's application and repository since it began, in order. */
   async ownEvents(): Promise<ApiEvent[]> {
     const own: ApiEvent[] = [];
+    const streams = new Set<string>();
     for (let from = this.#from; ; ) {
       const page = await this.events({ from, limit: 1000 });
-      own.push(...page.events.filter((event) => event.stream.includes(`/${this.name}/`) || JSON.stringify(event.data).includes(this.name)));
+      for (const event of page.events) {
+        // What follows in a stream that names us once is ours too (a command's end doesn't say its target again).
+        if (!streams.has(event.stream) && !event.stream.includes(`/${this.name}/`) && !JSON.stringify(event.data).includes(this.name)) continue;
+        streams.add(event.stream);
+        own.push(event);
+      }
       if (page.events.length === 0) return own;
       from = page.events.at(-1)!.position;
     }

@@ -1,12 +1,12 @@
-import { AppError, inClusterName, inClusterServer } from '@plumbline/contracts';
-import type { Application, ApplicationSpec } from '@plumbline/contracts';
+import { AppError, canonicalJson, inClusterName, inClusterServer } from '@plumbline/contracts';
+import type { Application } from '@plumbline/contracts';
 import type { KubeClient, ObjectRef } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { permitsDestination, permitsSource } from '@plumbline/policy';
 import type { AccessModel } from '../access/access-model.ts';
 import type { Caller } from '../access/authentication.ts';
 import { demand } from '../access/callers.ts';
-import type { Command, Commands } from '../commands/commands.ts';
+import type { Command, Commands, Written } from '../commands/commands.ts';
 import { limits } from '../limits.ts';
 import { findApplication, policyName } from './applications.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -42,99 +42,122 @@ const fieldManager = 'plumbline-api';
 const finalizer = 'resources-finalizer.argocd.argoproj.io';
 
 export function makeApplicationCommands(parts: ApplicationCommandsParts): ApplicationCommands {
-  const { kube, namespace, catalogue, commands, keyedHash } = parts;
-  const reference = (name: string): ObjectRef => ({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name });
-  const command = ({ caller, from }: Asker, verb: string, name: string, parameters: Record<string, unknown>): Command => ({
-    command: verb,
-    target: `application ${namespace}/${name}`,
-    parameters,
-    subject: caller.subject,
-    from,
-  });
-  const written = (object: KubeObject) => ({
-    written: { uid: object.metadata.uid, resourceVersion: object.metadata.resourceVersion },
-    result: catalogue.take(object),
-  });
-  const current = async (name: string): Promise<KubeObject> => {
-    const object = await kube.get(reference(name));
-    if (object === undefined) throw new AppError('not-found', `application ${name} not found`);
-    return object;
-  };
-
   return {
-    sync: async (asker, name, request) => {
-      findApplication(catalogue, asker.caller, name, 'sync');
-      const { infos: _, manifests: __, ...parameters } = request;
-      return commands.carryOut(command(asker, 'sync', name, parameters), () =>
-        deciding(async () => {
-          const object = await current(name);
-          const application = { ...catalogue.take(object), ...(object['operation'] == null ? {} : { operation: object['operation'] }) } as Application;
-          const operation = syncOperation(application, request, asker.caller.subject);
-          // Decided on this very version: of two who ask at once, one is told that the other was faster.
-          const metadata = { resourceVersion: object.metadata.resourceVersion };
-          return written(await kube.mergePatch(reference(name), { metadata, operation }, { fieldManager }));
-        }),
-      );
-    },
-
-    create: async (asker, body, { upsert, validate }) => {
-      const application = declared(body, namespace);
-      const { name } = application.metadata;
-      demand(asker.caller, 'applications', 'create', policyName(application));
-      if (validate) checkProject(parts.access, application);
-      return commands.carryOut(command(asker, 'create-application', name, { spec: redactSpec(application.spec, keyedHash), upsert }), async () => {
-        const existing = await kube.get(reference(name));
-        if (existing === undefined) return written(await kube.create(application as unknown as KubeObject, { fieldManager }));
-        const same = JSON.stringify(sorted(existing['spec'])) === JSON.stringify(sorted(application.spec));
-        if (same) return written(existing);
-        if (!upsert) throw new AppError('invalid-argument', 'existing application spec is different, use upsert flag to force update');
-        demand(asker.caller, 'applications', 'update', policyName(existing as unknown as Application));
-        return written(await kube.replace(changed(existing, application, undefined), { fieldManager }));
-      });
-    },
-
-    update: async (asker, name, body, { validate }) => {
-      const before = findApplication(catalogue, asker.caller, name, 'update');
-      const application = declared(body, namespace);
-      if (application.metadata.name !== name)
-        throw new AppError('invalid-argument', `the body is application ${application.metadata.name}, the address says ${name}`);
-      if (application.spec.project !== before.spec.project) demand(asker.caller, 'applications', 'create', policyName(application));
-      if (validate) checkProject(parts.access, application);
-      return commands.carryOut(command(asker, 'update-application', name, { spec: redactSpec(application.spec, keyedHash) }), () =>
-        deciding(async () => {
-          const object = await current(name);
-          demand(asker.caller, 'applications', 'update', policyName(object as unknown as Application));
-          return written(await kube.replace(changed(object, application, body.metadata.resourceVersion), { fieldManager }));
-        }, body.metadata.resourceVersion === undefined),
-      );
-    },
-
-    remove: async (asker, name, { cascade, propagationPolicy }) => {
-      findApplication(catalogue, asker.caller, name, 'delete');
-      await commands.carryOut(command(asker, 'delete-application', name, { cascade, propagationPolicy }), () =>
-        deciding(async () => {
-          const object = await current(name);
-          demand(asker.caller, 'applications', 'delete', policyName(object as unknown as Application));
-          const kept = await setFinalizer(
-            kube,
-            reference(name),
-            object,
-            cascade ? (propagationPolicy === 'background' ? `${finalizer}/background` : finalizer) : undefined,
-          );
-          await kube.delete(reference(name), { uid: object.metadata.uid! });
-          const left = await kube.get(reference(name));
-          if (left === undefined || left.metadata.uid !== object.metadata.uid) catalogue.forget(object.metadata.uid!);
-          else catalogue.take(left);
-          return { written: { uid: object.metadata.uid, resourceVersion: kept.metadata.resourceVersion }, result: undefined };
-        }),
-      );
-    },
-
+    sync: (asker, name, request) => sync(parts, asker, name, request),
+    create: (asker, body, options) => create(parts, asker, body, options),
+    update: (asker, name, body, options) => update(parts, asker, { name, body, ...options }),
+    remove: (asker, name, options) => remove(parts, asker, { name, ...options }),
     refresh: async (caller, name, kind) => {
+      const { kube, namespace, catalogue } = parts;
       findApplication(catalogue, caller, name, 'get');
-      return catalogue.take(await kube.mergePatch(reference(name), { metadata: { annotations: { 'argocd.argoproj.io/refresh': kind } } }, { fieldManager }));
+      const patch = { metadata: { annotations: { 'argocd.argoproj.io/refresh': kind } } };
+      return catalogue.take(await kube.mergePatch(reference(namespace, name), patch, { fieldManager }));
     },
   };
+}
+
+async function sync(parts: ApplicationCommandsParts, asker: Asker, name: string, request: SyncRequest): Promise<Application> {
+  const { kube, namespace, catalogue, commands } = parts;
+  findApplication(catalogue, asker.caller, name, 'sync');
+  const { infos: _, manifests: __, ...parameters } = request;
+  return commands.carryOut(commandOf(parts, asker, 'sync', { name, parameters }), () =>
+    deciding(async () => {
+      const object = await current(parts, asker, name, 'sync');
+      const { operation: requested } = object;
+      const application = { ...catalogue.take(object), ...(requested == null ? {} : { operation: requested }) };
+      const operation = syncOperation(application, request, asker.caller.subject);
+      // Decided on this very version: of two who ask at once, one is told that the other was faster.
+      const metadata = { resourceVersion: object.metadata.resourceVersion };
+      return written(catalogue, await kube.mergePatch(reference(namespace, name), { metadata, operation }, { fieldManager }));
+    }),
+  );
+}
+
+async function create(
+  parts: ApplicationCommandsParts,
+  asker: Asker,
+  body: ApplicationBody,
+  options: { upsert: boolean; validate: boolean },
+): Promise<Application> {
+  const { kube, namespace, catalogue, commands, keyedHash } = parts;
+  const application = declared(body, namespace);
+  const { name } = application.metadata;
+  demand(asker.caller, 'applications', 'create', policyName(application));
+  if (options.validate) checkProject(parts.access, application);
+  const parameters = { spec: redactSpec(application.spec, keyedHash), upsert: options.upsert };
+  return commands.carryOut(commandOf(parts, asker, 'create-application', { name, parameters }), async () => {
+    const existing = await kube.get(reference(namespace, name));
+    if (existing === undefined) return written(catalogue, await kube.create(application as unknown as KubeObject, { fieldManager }));
+    demand(asker.caller, 'applications', 'get', policyName(existing as unknown as Application));
+    if (canonicalJson(existing['spec']) === canonicalJson(application.spec)) return written(catalogue, existing);
+    if (!options.upsert) throw new AppError('invalid-argument', 'existing application spec is different, use upsert flag to force update');
+    demand(asker.caller, 'applications', 'update', policyName(existing as unknown as Application));
+    return written(catalogue, await kube.replace(changed(existing, application, undefined), { fieldManager }));
+  });
+}
+
+async function update(parts: ApplicationCommandsParts, asker: Asker, change: { name: string; body: ApplicationBody; validate: boolean }): Promise<Application> {
+  const { kube, namespace, catalogue, commands, keyedHash } = parts;
+  const { name, body, validate } = change;
+  const before = findApplication(catalogue, asker.caller, name, 'update');
+  const application = declared(body, namespace);
+  if (application.metadata.name !== name)
+    throw new AppError('invalid-argument', `the body is application ${application.metadata.name}, the address says ${name}`);
+  if (application.spec.project !== before.spec.project) demand(asker.caller, 'applications', 'create', policyName(application));
+  if (validate) checkProject(parts.access, application);
+  const parameters = { spec: redactSpec(application.spec, keyedHash) };
+  // Who names a version wants to hear that it is no longer the last one.
+  const mayRetry = body.metadata.resourceVersion === undefined;
+  return commands.carryOut(commandOf(parts, asker, 'update-application', { name, parameters }), () =>
+    deciding(async () => {
+      const object = await current(parts, asker, name, 'update');
+      return written(catalogue, await kube.replace(changed(object, application, body.metadata.resourceVersion), { fieldManager }));
+    }, mayRetry),
+  );
+}
+
+async function remove(parts: ApplicationCommandsParts, asker: Asker, wanted: { name: string; cascade: boolean; propagationPolicy: string }): Promise<void> {
+  const { kube, namespace, catalogue, commands } = parts;
+  const { name, ...parameters } = wanted;
+  findApplication(catalogue, asker.caller, name, 'delete');
+  const itself = reference(namespace, name);
+  const ownFinalizer = parameters.propagationPolicy === 'background' ? `${finalizer}/background` : finalizer;
+  await commands.carryOut(commandOf(parts, asker, 'delete-application', { name, parameters }), () =>
+    deciding(async () => {
+      const object = await current(parts, asker, name, 'delete');
+      const { uid = '' } = object.metadata;
+      const kept = await setFinalizer(kube, itself, object, parameters.cascade ? ownFinalizer : undefined);
+      await kube.delete(itself, { uid });
+      const left = await kube.get(itself);
+      if (left === undefined || left.metadata.uid !== uid) catalogue.forget(uid);
+      else catalogue.take(left);
+      return { written: { uid, resourceVersion: kept.metadata.resourceVersion }, result: undefined };
+    }),
+  );
+}
+
+const reference = (namespace: string, name: string): ObjectRef => ({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name });
+
+function commandOf(
+  { namespace }: ApplicationCommandsParts,
+  { caller, from }: Asker,
+  command: string,
+  what: { name: string; parameters: Record<string, unknown> },
+): Command {
+  return { command, target: `application ${namespace}/${what.name}`, parameters: what.parameters, subject: caller.subject, from };
+}
+
+const written = (catalogue: Catalogue, object: KubeObject): { written: Written; result: Application } => ({
+  written: { uid: object.metadata.uid, resourceVersion: object.metadata.resourceVersion },
+  result: catalogue.take(object),
+});
+
+/** As it is in the cluster now; the right is asked again, because its project may have changed since. */
+async function current({ kube, namespace }: ApplicationCommandsParts, { caller }: Asker, name: string, action: string): Promise<KubeObject> {
+  const object = await kube.get(reference(namespace, name));
+  if (object === undefined) throw new AppError('not-found', `application ${name} not found`);
+  demand(caller, 'applications', action, policyName(object as unknown as Application));
+  return object;
 }
 
 /** Again while somebody else writes in between. */
@@ -165,7 +188,7 @@ function declared(body: ApplicationBody, namespace: string): Application {
       ...(annotations == null ? {} : { annotations }),
       ...(finalizers == null ? {} : { finalizers }),
     },
-    spec: body.spec as ApplicationSpec,
+    spec: body.spec,
   };
 }
 
@@ -206,15 +229,5 @@ async function setFinalizer(kube: KubeClient, reference: ObjectRef, object: Kube
   const others = before.filter((each) => each !== finalizer && !each.startsWith(`${finalizer}/`));
   const after = wanted === undefined ? others : [...others, wanted];
   if (JSON.stringify(before) === JSON.stringify(after)) return object;
-  return kube.mergePatch(reference, { metadata: { resourceVersion: object.metadata.resourceVersion, finalizers: after } }, { fieldManager: 'plumbline-api' });
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => [name, sorted(member)]),
-  );
+  return kube.mergePatch(reference, { metadata: { resourceVersion: object.metadata.resourceVersion, finalizers: after } }, { fieldManager });
 }

@@ -90,7 +90,7 @@ describe('a sync operation', () => {
       prune: true,
       strategy: { apply: { force: true }, hook: null },
       syncOptions: { items: ['Replace=true'] },
-      resources: [{ kind: 'Service', name: 'a', namespace: null ?? undefined }],
+      resources: [{ kind: 'Service', name: 'a' }],
     };
     expect(ask(web, body)).toEqual({
       sync: {
@@ -203,7 +203,7 @@ describe('the status of an application', () => {
 
   it('takes no event twice', () => {
     const known = after(at(3, declared), at(5, compared));
-    expect(fold(known, at(5, { ...compared, data: { ...compared.data, status: 'OutOfSync' } } as ApplicationEvent))).toBeUndefined();
+    expect(fold(known, at(5, { ...compared, data: { ...compared.data, status: 'OutOfSync' } }))).toBeUndefined();
   });
 
   it('ends with the application, whose project stays known', () => {

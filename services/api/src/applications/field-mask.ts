@@ -14,8 +14,9 @@ export function applyFieldMask(value: unknown, fields: string | undefined): unkn
   for (const path of paths) {
     let node = tree;
     for (const name of path.split('.')) {
-      if (!node.has(name)) node.set(name, new Map());
-      node = node.get(name)!;
+      const below: PathTree = node.get(name) ?? new Map();
+      node.set(name, below);
+      node = below;
     }
   }
   return isExclusion ? without(value, tree) : only(value, tree);
@@ -26,7 +27,12 @@ type PathTree = Map<string, PathTree>;
 function only(value: unknown, tree: PathTree): unknown {
   if (tree.size === 0 || typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => only(item, tree));
-  return Object.fromEntries(Object.entries(value).flatMap(([name, member]) => (tree.has(name) ? [[name, only(member, tree.get(name)!)]] : [])));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, member]) => {
+      const below = tree.get(name);
+      return below === undefined ? [] : [[name, only(member, below)]];
+    }),
+  );
 }
 
 function without(value: unknown, tree: PathTree): unknown {

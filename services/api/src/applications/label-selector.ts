@@ -23,20 +23,20 @@ const membership = new RegExp(`^(${key})\\s+(in|notin)\\s*\\(([^()]*)\\)$`);
 function parseRequirement(part: string): Requirement {
   const equal = equality.exec(part);
   if (equal !== null) {
-    const [name, operator, wanted] = [equal[1]!, equal[3]!, equal[4]!];
+    const [, name = '', , operator, wanted = ''] = equal;
     return operator === '!=' ? (labels) => labels[name] !== wanted : (labels) => labels[name] === wanted;
   }
   const member = membership.exec(part);
   if (member !== null) {
-    const [name, operator] = [member[1]!, member[3]!];
-    const values = new Set(member[4]!.split(',').map((each) => each.trim()));
+    const [, name = '', , operator, list = ''] = member;
+    const values = new Set(list.split(',').map((each) => each.trim()));
     const isIn: Requirement = (labels) => labels[name] !== undefined && values.has(labels[name]);
     return operator === 'in' ? isIn : (labels) => !isIn(labels);
   }
   const exists = existence.exec(part);
   if (exists === null) throw unreadable(`"${part.slice(0, 80)}" is no requirement`);
-  const [isAbsent, name] = [exists[1] === '!', exists[2]!];
-  return (labels) => (labels[name] === undefined) === isAbsent;
+  const [, negation, name = ''] = exists;
+  return (labels) => (labels[name] === undefined) === (negation === '!');
 }
 
 function splitOutsideBrackets(text: string): string[] {

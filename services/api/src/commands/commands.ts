@@ -47,7 +47,7 @@ export function makeCommands({ eventLog, event, newId, readModels }: CommandsPar
       const finish = async (outcome: Written & { outcome: 'done' | 'failed'; message?: string }): Promise<number> => {
         const data = { command, ...outcome };
         const recorded = await eventLog.append([{ stream, expectedVersion: 1, events: [event('CommandDone', data, { ...why, causation: id })] }]);
-        return recorded.at(-1)!.position;
+        return recorded.at(-1)?.position ?? 0;
       };
       let done: { written: Written; result: T };
       try {

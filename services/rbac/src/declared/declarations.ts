@@ -101,7 +101,7 @@ async function append({ eventLog, event, projection }: DeclarationsParts, stream
   // that saw different things, one must conflict instead of taking the other's fact for its own.
   const facts = events.map(({ type, data }) => event(type, data, { cause: `${stream}@${version} ${canonicalJson(data)}` }));
   const recorded = await eventLog.append([{ stream, expectedVersion: version, events: facts }]);
-  await projection.waitFor(recorded.at(-1)!.position, limits.projectionWaitMs);
+  await projection.waitFor(recorded.at(-1)?.position ?? 0, limits.projectionWaitMs);
 }
 
 function currentPolicy(settings: ControlSettings, log: Logger) {

@@ -49,7 +49,7 @@ describe('the policy', () => {
   it('is recorded when it changed, and only then', () => {
     const [event] = decidePolicy(initialPolicy, read({}));
     expect(event).toEqual({ type: 'PolicyChanged', data: { csv: '', defaultRole: '', scopes: ['groups'], matchMode: 'glob' } });
-    const state = evolvePolicy(initialPolicy, event!);
+    const state = evolvePolicy(initialPolicy, event);
     expect(decidePolicy(state, read({}))).toEqual([]);
     expect(decidePolicy(state, read({ 'policy.default': 'role:readonly' }))).toHaveLength(1);
   });
@@ -93,8 +93,7 @@ describe('a session', () => {
   it('needs an account that is on, may log in and has a password', () => {
     const account = { name: 'a', isEnabled: true, canLogIn: true, passwordHash: 'h', apiKeys: [] };
     expect(mayLogIn(account)).toBe(true);
-    for (const change of [{ isEnabled: false }, { canLogIn: false }, { passwordHash: undefined }])
-      expect(mayLogIn({ ...account, ...change } as typeof account)).toBe(false);
+    for (const change of [{ isEnabled: false }, { canLogIn: false }, { passwordHash: undefined }]) expect(mayLogIn({ ...account, ...change })).toBe(false);
     expect(mayLogIn(undefined)).toBe(false);
   });
 });

@@ -23,6 +23,6 @@ const unitSeconds: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
 /** `users.session.duration` of argocd-cm, a Go duration (`24h`, `1h30m`); undefined when it can't be read. */
 export function readDurationSeconds(text: string): number | undefined {
   if (!/^(\d+[hms])+$/.test(text.trim())) return undefined;
-  const total = [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * unitSeconds[unit!]!, 0);
+  const total = [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, count, unit = 's']) => sum + Number(count) * (unitSeconds[unit] ?? 0), 0);
   return Number.isSafeInteger(total) && total > 0 ? total : undefined;
 }

@@ -21,8 +21,8 @@ export interface EnginePoolOptions {
 
 /** @throws AppError `failed-precondition` when the program can't be run. */
 export async function startEnginePool({ program, processes, log, metrics }: EnginePoolOptions): Promise<EnginePool> {
-  const idle: EngineProcess[] = await Promise.all(Array.from({ length: processes }, () => startEngine(program)));
-  const version = idle[0]!.version;
+  const first = await startEngine(program);
+  const idle: EngineProcess[] = [first, ...(await Promise.all(Array.from({ length: processes - 1 }, () => startEngine(program))))];
   const waiting: { resolve: (engine: EngineProcess) => void; reject: (error: AppError) => void }[] = [];
   let isOpen = true;
 
@@ -46,7 +46,7 @@ export async function startEnginePool({ program, processes, log, metrics }: Engi
   };
 
   return {
-    version,
+    version: first.version,
     async render(request, files) {
       if (!isOpen) throw closed();
       let engine = await take();

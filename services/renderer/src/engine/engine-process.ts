@@ -94,7 +94,10 @@ export function startEngine(program: string): Promise<EngineProcess> {
 
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => kill('it was not ready in time'), limits.engineStartMs);
-    const fail = (why: string): void => reject(new AppError('failed-precondition', `the engine ${program} can't be started: ${why}. Check PLUMBLINE_ENGINE`));
+    const fail = (why: string): void => {
+      clearTimeout(timer);
+      reject(new AppError('failed-precondition', `the engine ${program} can't be started: ${why}. Check PLUMBLINE_ENGINE`));
+    };
     child.once('error', (error) => fail(error.message));
     lose = (error) => fail(error.message);
     receive = ({ header }) => {
