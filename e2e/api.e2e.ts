@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Application } from '@plumbline/contracts';
+import { eventually } from '@plumbline/testing/scenario';
 import { expect, test } from 'vitest';
 import { nginx } from './src/manifests.ts';
 import { useScenarios } from './src/platform.ts';
@@ -37,9 +38,12 @@ test('a sync by hand: list, get, sync, manifests and resource tree', async () =>
 
   const { manifests } = await shop.api.get<{ manifests: string[] }>(`/api/v1/applications/${shop.name}/manifests`);
   expect(manifests.map((manifest) => (JSON.parse(manifest) as { kind: string }).kind).sort()).toEqual(['Deployment', 'Service']);
-  const tree = await shop.api.get<{ nodes: { kind: string; parentRefs?: { kind: string }[] }[] }>(`/api/v1/applications/${shop.name}/resource-tree`);
-  expect(tree.nodes.find((node) => node.kind === 'Pod')?.parentRefs?.[0]?.kind).toBe('ReplicaSet');
-  expect(tree.nodes.find((node) => node.kind === 'ReplicaSet')?.parentRefs?.[0]?.kind).toBe('Deployment');
+  await eventually('the tree shows Deployment, ReplicaSet and Pod', async (note) => {
+    const { nodes } = await shop.api.get<{ nodes: { kind: string; parentRefs?: { kind: string }[] }[] }>(`/api/v1/applications/${shop.name}/resource-tree`);
+    note(nodes.map((node) => node.kind));
+    const parentOf = (kind: string) => nodes.find((node) => node.kind === kind)?.parentRefs?.[0]?.kind;
+    return parentOf('Pod') === 'ReplicaSet' && parentOf('ReplicaSet') === 'Deployment' ? true : undefined;
+  });
 });
 
 test('kubectl can set the operation, too', async () => {

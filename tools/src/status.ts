@@ -52,9 +52,9 @@ function describe(current: PlatformState | undefined): string {
     ['user', `${current.username ?? '-'} / ${current.password ?? '-'}`],
     ['kubeconfig', current.kubeconfig ?? '-'],
     ['git', current.gitUrl ?? '-'],
-    ['postgres', current.postgres?.origin ?? '-'],
-    ['nats', current.nats?.origin ?? '-'],
-    ['redis', current.redis?.origin ?? '-'],
+    ['postgres', current.postgres?.description ?? '-'],
+    ['nats', current.nats?.description ?? '-'],
+    ['redis', current.redis?.description ?? '-'],
   ];
   const services = current.services.map(({ name, process, state: serviceState, restarts }) => {
     const memory = process ? `${Math.round((residentBytes(process.pid) ?? 0) / 1024 ** 2)} MB` : '-';

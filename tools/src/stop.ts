@@ -1,26 +1,32 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { stopLeftoverServers } from './platform/infrastructure.ts';
 import { limits } from './platform/limits.ts';
 import { parseStateDir } from './platform/options.ts';
-import { isAlive, signal } from './platform/process-identity.ts';
+import { pathsOf } from './platform/paths.ts';
+import { isAlive, signal, type ProcessIdentity } from './platform/process-identity.ts';
 import { readRunningState, readState } from './platform/state.ts';
 
-/** Ends the platform of this state folder in order; false when none runs. */
+/** Ends the platform of this state folder in order, or what is left of one whose supervisor was killed; false when there is none. */
 export async function stopPlatform(stateDir: string): Promise<boolean> {
-  const state = readRunningState(stateDir);
-  if (!state) return false;
-  signal(state.supervisor, 'SIGTERM');
+  const running = readRunningState(stateDir);
+  if (running) await stopSupervisor(running.supervisor);
+  // A supervisor that stopped in order has removed its state.
+  const left = readState(stateDir);
+  const services = (left?.services ?? []).filter((service) => service.process && signal(service.process, 'SIGKILL'));
+  const servers = left ? await stopLeftoverServers(stateDir) : [];
+  rmSync(pathsOf(stateDir).stateFile, { force: true });
+  return running !== undefined || services.length + servers.length > 0;
+}
+
+async function stopSupervisor(supervisor: ProcessIdentity): Promise<void> {
+  signal(supervisor, 'SIGTERM');
   const deadline = Date.now() + limits.stopMs + limits.stopReserveMs;
-  while (isAlive(state.supervisor)) {
-    if (Date.now() > deadline) {
-      signal(state.supervisor, 'SIGKILL');
-      break;
-    }
+  while (isAlive(supervisor)) {
+    if (Date.now() > deadline) signal(supervisor, 'SIGKILL');
     await sleep(50);
   }
-  // Nothing is left of a supervisor that stopped in order; of one that had to be killed its services are.
-  for (const { process } of readState(stateDir)?.services ?? state.services) if (process) signal(process, 'SIGKILL');
-  return true;
 }
 
 if (import.meta.main) {

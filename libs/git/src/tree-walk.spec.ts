@@ -30,11 +30,9 @@ const readFrom = (store: Map<string, Buffer>) => async (ids: readonly string[]) 
 
 describe('walkNew', () => {
   const directory: fc.Arbitrary<Directory> = fc.letrec<{ directory: Directory }>((tie) => ({
-    directory: fc.dictionary(
-      fc.constantFrom('a', 'b', 'c'),
-      fc.oneof({ depthSize: 'small' }, fc.constantFrom('1', '2', '3'), tie('directory')),
-      { maxKeys: 3 },
-    ),
+    directory: fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.oneof({ depthSize: 'small' }, fc.constantFrom('1', '2', '3'), tie('directory')), {
+      maxKeys: 3,
+    }),
   })).directory;
 
   it('together with everything below the base gives everything below the tree', async () => {

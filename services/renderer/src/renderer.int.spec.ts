@@ -1,54 +1,31 @@
-import type { BlobStore, Sealer } from '@plumbline/blobs';
-import { AppError, blobScope, noMetrics, silentLogger } from '@plumbline/contracts';
-import type { ApplicationSource, ManifestSet, ManifestsEvent } from '@plumbline/contracts';
+import { AppError, blobScope, renderManifests } from '@plumbline/contracts';
+import type { ApplicationSource, ManifestSet, RecordedEvent } from '@plumbline/contracts';
+import { startService } from '@plumbline/platform';
+import type { StartedService } from '@plumbline/platform';
 import { buildGoPrograms, makeRepository } from '@plumbline/testing';
 import type { GitWorkspace } from '@plumbline/testing';
 import { spawn } from 'node:child_process';
-import { createHash, createHmac, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startEnginePool } from './engine/engine-pool.ts';
-import type { EnginePool } from './engine/engine-pool.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { RendererConfig } from './config.ts';
 import { limits } from './limits.ts';
-import { CreateRendering1767225600001 } from './migrations.ts';
-import { makeRenderer } from './renderer.ts';
-import type { Renderer, RenderReply, RenderRequest } from './renderer.ts';
+import type { RenderRequest } from './render-task.ts';
+import type { RenderReply } from './renderer.ts';
 import { makeRenderings } from './renderings.ts';
+import { renderer } from './service.ts';
 
-/** Real engine, real PostgreSQL, objects of a real Git repository. */
+/** The service as it runs: real engine, real PostgreSQL and NATS, objects of a real Git repository. */
 const postgresUrl = process.env['TEST_POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 const databaseName = `renderer_${randomUUID().replaceAll('-', '')}`;
 const scope = blobScope.git('r1');
 
 let admin: DataSource;
-let database: DataSource;
-let engines: EnginePool;
 let repository: GitWorkspace;
-let renderer: Renderer;
-const blobs = makeBlobs();
-const recorded: { address: string; event: ManifestsEvent; cause: string }[] = [];
-
-function makeBlobs(): BlobStore {
-  const stored = new Map<string, Buffer>();
-  const key = (name: string, id: string): string => `${name} ${id}`;
-  return {
-    put: async (name, put) => put.forEach(({ id, bytes }) => stored.set(key(name, id), Buffer.from(bytes))),
-    get: async (name, ids) => new Map(ids.flatMap((id) => (stored.has(key(name, id)) ? [[id, stored.get(key(name, id))!]] : []))),
-    missing: async (name, ids) => ids.filter((id) => !stored.has(key(name, id))),
-    dropScope: async () => undefined,
-    close: async () => undefined,
-  };
-}
-
-const sealer: Sealer = {
-  seal: (context, plaintext) => `sealed:${context}:${Buffer.from(plaintext).toString('hex')}`,
-  open: (context, sealed) => Buffer.from(sealed.slice(`sealed:${context}:`.length), 'hex'),
-  isSealed: (value) => value.startsWith('sealed:'),
-  keyedHash: (value) => createHmac('sha256', 'key').update(value).digest('hex'),
-};
+let service: StartedService<RendererConfig>;
 
 /** Commits files and puts every object of the repository into the blob store, as repo-watcher does. */
 async function commit(files: Record<string, string | null>): Promise<{ commit: string; tree: string }> {
@@ -58,7 +35,7 @@ async function commit(files: Record<string, string | null>): Promise<{ commit: s
   for (let at = 0; at < bytes.length; ) {
     const line = bytes.indexOf(10, at);
     const [object, , size] = bytes.toString('latin1', at, line).split(' ');
-    await blobs.put(scope, [{ id: object!, bytes: bytes.subarray(line + 1, line + 1 + Number(size)) }]);
+    await service.context.blobs.put(scope, [{ id: object!, bytes: bytes.subarray(line + 1, line + 1 + Number(size)) }]);
     at = line + 2 + Number(size);
   }
   return { commit: id, tree: await repository.git('rev-parse', `${id}^{tree}`) };
@@ -73,10 +50,11 @@ interface Asked {
 
 async function render({ at, source, name = 'shop', request = {} }: Asked): Promise<RenderReply> {
   const spec = { project: 'default', source: { repoURL: 'https://example.org/r.git', ...source }, destination: { namespace: 'store' } };
+  const { blobs, bus, sealer } = service.context;
   const text = sealer.seal('application-spec', JSON.stringify({ namespace: 'argocd', name, spec }));
   const sealedSpec = createHash('sha256').update(text).digest('hex');
   await blobs.put(blobScope.sealedSpecs, [{ id: sealedSpec, bytes: Buffer.from(text) }]);
-  return renderer.render({ application: `application-argocd/${name}/u`, repository: 'r1', ...at, sealedSpec, kubeVersion: 'v1.34.1', apiVersions: ['v1'], ...request });
+  return bus.call(renderManifests, { application: `application-argocd/${name}/u`, repository: 'r1', ...at, sealedSpec, kubeVersion: 'v1.34.1', apiVersions: ['v1'], ...request });
 }
 
 const refusal = (asked: Asked): Promise<AppError> =>
@@ -86,36 +64,43 @@ const refusal = (asked: Asked): Promise<AppError> =>
   );
 
 async function manifests(reply: RenderReply): Promise<ManifestSet> {
-  const bytes = (await blobs.get(blobScope.manifests, [reply.manifestSet])).get(reply.manifestSet)!;
+  const bytes = (await service.context.blobs.get(blobScope.manifests, [reply.manifestSet])).get(reply.manifestSet)!;
   expect(createHash('sha256').update(bytes).digest('hex')).toBe(reply.manifestSet);
   return JSON.parse(bytes.toString()) as ManifestSet;
 }
 
 const configMap = (name: string, data = 'a: b'): string => `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ${name}\ndata:\n  ${data}\n`;
 
+const events = async (): Promise<RecordedEvent[]> => (await service.context.eventLog.readFeed({ after: 0, limit: 1000 })).events;
+
+/** Events come beside the answer, soon after it. */
+const recorded = (commit: string, type: string): Promise<RecordedEvent[]> =>
+  vi.waitFor(
+    async () => {
+      const found = (await events()).filter((event) => event.type === type && (event.data as { commit: string }).commit === commit);
+      expect(found).not.toEqual([]);
+      return found;
+    },
+    { timeout: 10_000, interval: 10 },
+  );
+
 beforeAll(async () => {
   const engineDir = await buildGoPrograms({ name: 'engine', version: '1', moduleDir: join(import.meta.dirname, '../engine'), programs: { engine: '.' }, label: "the renderer's engine" });
   admin = await new DataSource({ type: 'postgres', url: postgresUrl }).initialize();
   await admin.query(`create database ${databaseName}`);
-  const url = new URL(postgresUrl);
-  url.pathname = databaseName;
-  database = await new DataSource({ type: 'postgres', url: url.href, migrations: [CreateRendering1767225600001], migrationsRun: true }).initialize();
-  engines = await startEnginePool({ program: join(engineDir, 'engine'), processes: 2, log: silentLogger, metrics: noMetrics });
-  renderer = makeRenderer({
-    blobs,
-    sealer,
-    engines,
-    renderings: makeRenderings((sql, parameters) => database.query(sql, parameters)),
-    metrics: noMetrics,
-    clock: Date.now,
-    record: (address, event, cause) => recorded.push({ address, event, cause }),
-  });
   repository = await makeRepository({ files: {} });
+  service = await startService(renderer, {
+    PLUMBLINE_DATABASE_URL: Object.assign(new URL(postgresUrl), { pathname: `/${databaseName}` }).toString(),
+    PLUMBLINE_NATS_URL: process.env['TEST_NATS_URL'] ?? 'nats://127.0.0.1:4222',
+    PLUMBLINE_PREFIX: `test-${randomUUID().slice(0, 8)}`,
+    PLUMBLINE_KEY: randomBytes(32).toString('base64'),
+    PLUMBLINE_LOG_LEVEL: 'error',
+    PLUMBLINE_ENGINE: join(engineDir, 'engine'),
+  });
 });
 
 afterAll(async () => {
-  engines?.close();
-  await database?.destroy();
+  await service?.stop();
   await admin?.query(`drop database if exists ${databaseName} with (force)`);
   await admin?.destroy();
   await repository?.remove();
@@ -124,16 +109,16 @@ afterAll(async () => {
 describe('a directory', () => {
   test('is rendered once; another commit that it did not look at is a hit', async () => {
     const source = { path: 'dir' };
-    const first = await render({ at: await commit({ 'dir/a.yaml': configMap('a'), 'other/x.yaml': 'x' }), source });
+    const start = await commit({ 'dir/a.yaml': configMap('a'), 'other/x.yaml': 'x' });
+    const first = await render({ at: start, source });
     expect(first).toMatchObject({ sourceType: 'Directory', objects: 1, hit: false });
     expect((await manifests(first)).objects).toEqual([{ manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { a: 'b' } }, file: 'dir/a.yaml' }]);
-    expect(recorded.at(-1)).toMatchObject({ event: { type: 'ManifestsRendered', data: { path: 'dir', manifestSet: first.manifestSet, objects: 1 } } });
+    expect(await recorded(start.commit, 'ManifestsRendered')).toMatchObject([{ data: { application: 'application-argocd/shop/u', path: 'dir', manifestSet: first.manifestSet, objects: 1 } }]);
 
-    const events = recorded.length;
     const at = await commit({ 'other/x.yaml': 'y', 'README.md': 'hello' });
     expect(await render({ at, source })).toEqual({ ...first, hit: true });
     expect(await render({ at, source, name: 'another', request: { kubeVersion: 'v1.99.0' } })).toEqual({ ...first, hit: true });
-    expect(recorded.length).toBe(events);
+    expect((await events()).filter((event) => (event.data as { commit?: string }).commit === at.commit)).toEqual([]);
     expect(await render({ at, source, request: { hard: true } })).toEqual(first);
   });
 
@@ -162,6 +147,7 @@ test('Secrets are stored sealed', async () => {
   const at = await commit({ 'secret/s.yaml': 'apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: YQ==}\nstringData: {b: hunter2}\n' });
   const [object] = (await manifests(await render({ at, source: { path: 'secret' } }))).objects;
   const data = object!.manifest['data'] as Record<string, string>;
+  const { sealer } = service.context;
   expect(Object.values(data).every((value) => sealer.isSealed(value))).toBe(true);
   expect(sealer.open('manifest-secret', data['b']!).toString()).toBe(Buffer.from('hunter2').toString('base64'));
   expect(object!.manifest).not.toHaveProperty('stringData');
@@ -200,8 +186,9 @@ describe('failures', () => {
     const at = await commit({ 'bad/a.yaml': `${configMap('a')}---\nkind: Secret\n\tx: hunter2\n` });
     const error = await refusal({ at, source: { path: 'bad' } });
     expect(error).toMatchObject({ code: 'manifest-invalid', retry: 'never', details: { file: 'bad/a.yaml', line: 9 } });
-    expect(recorded.at(-1)).toMatchObject({ event: { type: 'RenderFailed', data: { code: 'manifest-invalid', file: 'bad/a.yaml', line: 9, commit: at.commit } }, cause: at.commit });
-    expect(JSON.stringify(recorded)).not.toContain('hunter2');
+    expect(await refusal({ at, source: { path: 'bad' } })).toMatchObject({ message: error.message });
+    expect(await recorded(at.commit, 'RenderFailed'), 'once per address and commit').toMatchObject([{ data: { code: 'manifest-invalid', file: 'bad/a.yaml', line: 9 } }]);
+    expect(JSON.stringify(await events())).not.toContain('hunter2');
   });
 
   test('a path that is not there, or not in the repository', async () => {
@@ -211,10 +198,9 @@ describe('failures', () => {
   });
 
   test('an object that is not stored yet: try later, and nothing is recorded', async () => {
-    const before = recorded.length;
     const error = await refusal({ at: { commit: 'c'.repeat(40), tree: 'd'.repeat(40) }, source: { path: 'x' } });
     expect(error).toMatchObject({ code: 'unavailable', retry: 'later', details: { object: 'd'.repeat(40) } });
-    expect(recorded.length).toBe(before);
+    expect((await events()).filter((event) => (event.data as { commit?: string }).commit === 'c'.repeat(40))).toEqual([]);
   });
 
   test('an input that kills the engine is set aside; others go on', async () => {
@@ -226,7 +212,7 @@ describe('failures', () => {
 });
 
 test('an address keeps its last renders only', async () => {
-  const renderings = makeRenderings((sql, parameters) => database.query(sql, parameters));
+  const renderings = makeRenderings((sql, parameters) => service.context.database.query(sql, parameters));
   const rendering = { trace: { reads: {}, lists: {}, environment: {} }, manifestSet: 'm', sourceType: 'Helm' as const, objects: 1 };
   for (let i = 0; i < limits.tracesPerAddressMax + 3; i++) await renderings.save('full', { ...rendering, traceId: `t${i}`, usedAt: i });
   const kept = await renderings.find('full');

@@ -1,24 +1,18 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import { AppError, blobScope, canonicalJson } from '@plumbline/contracts';
-import type { ApplicationSpec, Clock, ManifestSetObject, ManifestsEvent, Metrics, renderManifests, ReplyOf, RequestOf } from '@plumbline/contracts';
-import { createHash } from 'node:crypto';
-import { buildEnvironment } from './domain/build-environment.ts';
+import type { Clock, ManifestSetObject, ManifestsEvent, Metrics, renderManifests, ReplyOf } from '@plumbline/contracts';
 import { manifestSecretContext, manifestSetOf } from './domain/manifest-set.ts';
-import { parametersOf, sourceOf } from './domain/source.ts';
 import { fitsRepository, fitsSurroundings, traceOf } from './domain/trace.ts';
-import type { Surroundings } from './domain/trace.ts';
 import type { EnginePool } from './engine/engine-pool.ts';
-import type { EngineAnswer, EngineRequest } from './engine/engine-process.ts';
+import type { EngineAnswer } from './engine/engine-process.ts';
 import { limits } from './limits.ts';
 import { makeQuarantine } from './quarantine.ts';
+import { makeTasks, sha256 } from './render-task.ts';
+import type { RenderRequest, RenderTask } from './render-task.ts';
 import type { Rendering, Renderings } from './renderings.ts';
-import { makeObjectCache } from './repository/object-cache.ts';
 import { listMark, listingOf, readMark, recordTree } from './repository/recorded-tree.ts';
 import type { RecordedTree } from './repository/recorded-tree.ts';
-import { makeRepositoryTree } from './repository/repository-tree.ts';
-import type { RepositoryTree } from './repository/repository-tree.ts';
 
-export type RenderRequest = RequestOf<typeof renderManifests>;
 export type RenderReply = ReplyOf<typeof renderManifests>;
 
 export interface RendererParts {
@@ -36,30 +30,16 @@ export interface Renderer {
   render(request: RenderRequest): Promise<RenderReply>;
 }
 
-/** One render that is asked for, with all that its result is a function of. */
-interface Task {
-  request: RenderRequest;
-  path: string;
-  address: string;
-  engineRequest: EngineRequest;
-  surroundings: Surroundings;
-  tree: RepositoryTree;
-  /** The same input has the same key, whichever application asks. */
-  key: string;
-}
-
-const sha256 = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
-
 export function makeRenderer(parts: RendererParts): Renderer {
   const { blobs, sealer, engines, renderings, metrics, clock } = parts;
-  const objects = makeObjectCache(blobs, limits.objectCacheBytesMax);
+  const tasks = makeTasks({ blobs, sealer, engineVersion: engines.version });
   const quarantine = makeQuarantine(clock);
   const running = new Map<string, Promise<RenderReply>>();
 
   const render = async (request: RenderRequest): Promise<RenderReply> => {
-    const task = await taskOf(request);
+    const task = await tasks.open(request);
     if (request.hard !== true) {
-      const hit = await findHit(task);
+      const hit = await findHit(renderings, task, clock());
       if (hit !== undefined) {
         metrics.count('plumbline_renders_total', { outcome: 'hit' });
         return { manifestSet: hit.manifestSet, sourceType: hit.sourceType, objects: hit.objects, hit: true };
@@ -72,49 +52,7 @@ export function makeRenderer(parts: RendererParts): Renderer {
     return rendering;
   };
 
-  const taskOf = async (request: RenderRequest): Promise<Task> => {
-    const { name, spec } = await openSpec(request.sealedSpec);
-    const { source, path } = sourceOf(spec);
-    const environment = buildEnvironment({ name, project: spec.project, namespace: spec.destination.namespace ?? '', commit: request.commit, source });
-    const parameters = parametersOf(source);
-    const { kubeVersion, apiVersions } = request;
-    const surroundings: Surroundings = {
-      environment: Object.fromEntries(Object.entries(environment).map(([variable, value]) => [variable, sealer.keyedHash(value)])),
-      capabilities: sha256(canonicalJson([kubeVersion, [...apiVersions].sort()])),
-    };
-    // Keyed, because parameters may hold secrets and an address is no secret.
-    const address = sealer.keyedHash(canonicalJson({ engine: engines.version, repository: request.repository, path, parameters }));
-    return {
-      request,
-      path,
-      address,
-      engineRequest: { path, source: parameters, environment, kubeVersion, apiVersions },
-      surroundings,
-      tree: makeRepositoryTree(objects, blobScope.git(request.repository), request.tree),
-      key: sha256(canonicalJson([address, request.tree, surroundings])),
-    };
-  };
-
-  const openSpec = async (sealedSpec: string): Promise<{ name: string; spec: ApplicationSpec }> => {
-    const sealed = (await blobs.get(blobScope.sealedSpecs, [sealedSpec])).get(sealedSpec);
-    if (sealed === undefined) throw new AppError('unavailable', `the sealed application ${sealedSpec} is not in the blob store: ask again with the one of the newest ApplicationDeclared`, { retry: 'later' });
-    return JSON.parse(sealer.open('application-spec', sealed.toString('utf8')).toString('utf8')) as { name: string; spec: ApplicationSpec };
-  };
-
-  const findHit = async ({ address, surroundings, tree }: Task): Promise<Rendering | undefined> => {
-    const now = {
-      read: async (path: string) => readMark(await tree.resolve(path)),
-      list: async (path: string) => listMark(await listingOf(tree, path), sha256),
-    };
-    for (const rendering of await renderings.find(address)) {
-      if (!fitsSurroundings(rendering.trace, surroundings) || !(await fits(rendering, now))) continue;
-      if (clock() - rendering.usedAt > limits.touchMs) await renderings.touch(address, rendering.traceId, clock());
-      return rendering;
-    }
-    return undefined;
-  };
-
-  const renderAnew = async (task: Task): Promise<RenderReply> => {
+  const renderAnew = async (task: RenderTask): Promise<RenderReply> => {
     quarantine.check(task.key);
     const startedAt = performance.now();
     const recorded = recordTree({ tree: task.tree, readBytesMax: limits.readBytesMax, hash: sha256 });
@@ -135,7 +73,7 @@ export function makeRenderer(parts: RendererParts): Renderer {
     }
   };
 
-  const keep = async (task: Task, recorded: RecordedTree, answer: EngineAnswer): Promise<RenderReply> => {
+  const keep = async (task: RenderTask, recorded: RecordedTree, answer: EngineAnswer): Promise<RenderReply> => {
     const rendered = JSON.parse(answer.manifests.toString('utf8')) as ManifestSetObject[];
     const text = canonicalJson(manifestSetOf(answer.sourceType, rendered, (base64) => sealer.seal(manifestSecretContext, base64)));
     const manifestSet = sha256(text);
@@ -149,10 +87,24 @@ export function makeRenderer(parts: RendererParts): Renderer {
   return { render };
 }
 
+/** The remembered render that the task would only repeat. */
+async function findHit(renderings: Renderings, { address, surroundings, tree }: RenderTask, now: number): Promise<Rendering | undefined> {
+  const repository = {
+    read: async (path: string) => readMark(await tree.resolve(path)),
+    list: async (path: string) => listMark(await listingOf(tree, path), sha256),
+  };
+  for (const rendering of await renderings.find(address)) {
+    if (!fitsSurroundings(rendering.trace, surroundings) || !(await fits(rendering, repository))) continue;
+    if (now - rendering.usedAt > limits.touchMs) await renderings.touch(address, rendering.traceId, now);
+    return rendering;
+  }
+  return undefined;
+}
+
 /** A link that is bad now makes a remembered render unfit; rendering anew then says what is wrong. */
-async function fits(rendering: Rendering, now: Parameters<typeof fitsRepository>[1]): Promise<boolean> {
+async function fits(rendering: Rendering, repository: Parameters<typeof fitsRepository>[1]): Promise<boolean> {
   try {
-    return await fitsRepository(rendering.trace, now);
+    return await fitsRepository(rendering.trace, repository);
   } catch (error) {
     if (AppError.is(error) && error.code === 'manifest-invalid') return false;
     throw error;
@@ -162,7 +114,7 @@ async function fits(rendering: Rendering, now: Parameters<typeof fitsRepository>
 /** Codes that say something about the repository's content; others are about us or about the moment. */
 const blamesInput: ReadonlySet<AppError['code']> = new Set(['manifest-invalid', 'render-failed', 'path-not-found', 'unsupported', 'too-large']);
 
-const subjectOf = ({ request, path, address }: Task) => ({ application: request.application, repository: request.repository, commit: request.commit, path, address });
+const subjectOf = ({ request, path, address }: RenderTask) => ({ application: request.application, repository: request.repository, commit: request.commit, path, address });
 
 function failureOf({ code, message, details }: AppError): { code: string; message: string; file?: string; line?: number } {
   const { file, line } = details;

@@ -23,7 +23,9 @@ export const limits = {
   runningShownAfterMs: 300,
   /** A failed reconcile is tried again after this, doubling. */
   reconcileRetryMs: 500,
-  reconcileRetryMsMax: 30_000,
+  reconcileRetryMsMax: 10_000,
+  /** Renders in a row that nobody answers before the application says so. */
+  unansweredMax: 4,
   /** Argo CD's repository error grace period (argocd-compat B099). */
   unreachableGraceMs: 180_000,
   leaseMs: 15_000,

@@ -21,7 +21,11 @@ export async function prepareControlCluster(kube: KubeClient): Promise<ClusterSe
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: controlNamespace } }, { fieldManager });
   const key = await secretValue(kube, { secret: 'plumbline-key', key: 'key', make: () => randomBytes(32) });
   // The service rbac keeps the admin account and the server's signing key in the same Secret.
-  const webhookSecret = await secretValue(kube, { secret: 'argocd-secret', key: 'webhook.github.secret', make: () => Buffer.from(randomBytes(24).toString('base64url')) });
+  const webhookSecret = await secretValue(kube, {
+    secret: 'argocd-secret',
+    key: 'webhook.github.secret',
+    make: () => Buffer.from(randomBytes(24).toString('base64url')),
+  });
   return { key: key.toString('base64'), webhookSecret: webhookSecret.toString('utf8') };
 }
 

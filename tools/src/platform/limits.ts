@@ -15,6 +15,8 @@ export const limits = {
   readyMs: 90_000,
   readyPollMs: 50,
   readyAnswerMs: 2_000,
+  /** How soon it is noticed that a private PostgreSQL, NATS or Redis died. */
+  serverPollMs: 250,
   /** Deaths of one service before the first readiness of all: more means that it cannot start at all. */
   startAttemptsMax: 5,
   /** What is shown of a log when a start fails. */

@@ -1,13 +1,14 @@
 import { mkdirSync } from 'node:fs';
 
 import { makePostgresEventLog } from '@plumbline/event-log';
-import { openKubeClient } from '@plumbline/kube';
+import { loadConnection, makeKubeClient } from '@plumbline/kube';
+import { silentLogger } from '@plumbline/contracts';
 
 import { rotateLog, tailOf } from './background.ts';
 import { buildEngine, buildServices } from './build.ts';
 import { prepareControlCluster, readInitialPassword } from './control-cluster.ts';
 import { ExitJournal } from './exit-journal.ts';
-import { startInfrastructure, type Infrastructure } from './infrastructure.ts';
+import { startDemoGitServer, startInfrastructure, type Infrastructure } from './infrastructure.ts';
 import { limits } from './limits.ts';
 import type { PlatformOptions } from './options.ts';
 import { pathsOf, platformVersion } from './paths.ts';
@@ -40,29 +41,46 @@ export async function startPlatform(options: PlatformOptions, context: PlatformC
   const [engine, infrastructure] = await Promise.all([buildEngine(context.tell), startInfrastructure(options, context), buildServices(context.tell)]);
   store.update(facts(infrastructure, api));
 
-  const kube = openKubeClient({ kubeconfig: infrastructure.kubeconfig });
+  const kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: infrastructure.kubeconfig, env: process.env }), log: silentLogger });
   context.resources.defer(() => kube.close());
   const secrets = await prepareControlCluster(kube);
-  const gitUrl = await infrastructure.startGitServer?.({ api, webhookSecret: secrets.webhookSecret });
-  store.update({ gitUrl: gitUrl ?? null });
+  if (options.gitServer) {
+    store.update({ gitUrl: await startDemoGitServer(options.stateDir, { api, secret: secrets.webhookSecret }, context) });
+  }
 
   const ports = await portsOf(apiPort);
-  const settings: ServiceSettings = { ...options, ...infrastructure, key: secrets.key, engine, ports, version: platformVersion() };
-  await startServices(options.dev ? [developmentCommand(settings)] : serviceCommands(settings), { ...context, store, infrastructure, stateDir: options.stateDir });
+  const settings: ServiceSettings = {
+    ...infrastructure,
+    databaseUrl: infrastructure.postgres.url,
+    natsUrl: infrastructure.nats.url,
+    redisUrl: infrastructure.redis?.url,
+    stateDir: options.stateDir,
+    pollSeconds: options.pollSeconds,
+    key: secrets.key,
+    engine,
+    ports,
+    version: platformVersion(),
+  };
+  await startServices(options.dev ? [developmentCommand(settings)] : serviceCommands(settings), {
+    ...context,
+    store,
+    databaseUrl: infrastructure.postgres.url,
+    stateDir: options.stateDir,
+  });
   store.update({ phase: 'ready', username: 'admin', password: (await readInitialPassword(kube, limits.initialPasswordMs)) ?? null });
   return describePlatform(store.current, performance.now() - startedAt);
 }
 
 interface ServicesContext extends PlatformContext {
   store: StateStore;
-  infrastructure: Infrastructure;
+  databaseUrl: string;
   stateDir: string;
 }
 
 async function startServices(commands: readonly ServiceCommand[], context: ServicesContext): Promise<void> {
   const { store, stopped, tell, resources } = context;
   // No announcement: consumers find what the supervisor writes by their poll each second.
-  const log = makePostgresEventLog({ connection: context.infrastructure.databaseUrl, announce: () => undefined });
+  const log = makePostgresEventLog({ connection: context.databaseUrl, announce: () => undefined });
   resources.defer(() => log.close());
   const journal = new ExitJournal({ log, stopped, complain: tell });
 

@@ -10,7 +10,10 @@ const defaultApiPort = 8080;
 export async function chooseApiPort(wanted: number | undefined, tell: (line: string) => void): Promise<number> {
   if (wanted !== undefined) {
     if (await isFree(wanted)) return wanted;
-    throw new AppError('failed-precondition', `Port ${wanted} is taken by another program. Choose another with --port, or leave it out to get the next free one.`);
+    throw new AppError(
+      'failed-precondition',
+      `Port ${wanted} is taken by another program. Choose another with --port, or leave it out to get the next free one.`,
+    );
   }
   for (let port = defaultApiPort; port < defaultApiPort + limits.portsTriedMax; port++) {
     if (!(await isFree(port))) continue;

@@ -14,6 +14,8 @@ export interface ServiceSettings {
   stateDir: string;
   databaseUrl: string;
   natsUrl: string;
+  /** Of a service, where it has its own user. */
+  natsUrls: Readonly<Record<string, string>>;
   redisUrl: string | undefined;
   prefix: string;
   /** Base64 of 32 bytes. */
@@ -67,7 +69,7 @@ function serviceEnvironment(name: ServiceName, settings: ServiceSettings): NodeJ
   return {
     ...inheritedEnvironment(),
     PLUMBLINE_DATABASE_URL: settings.databaseUrl,
-    PLUMBLINE_NATS_URL: settings.natsUrl,
+    PLUMBLINE_NATS_URL: settings.natsUrls[name] ?? settings.natsUrl,
     ...(settings.redisUrl === undefined ? {} : { PLUMBLINE_REDIS_URL: settings.redisUrl }),
     PLUMBLINE_PREFIX: settings.prefix,
     PLUMBLINE_KEY: settings.key,

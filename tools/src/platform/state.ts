@@ -15,10 +15,13 @@ export interface ServiceRecord {
   restarts: number;
 }
 
-/** Where something that the platform needs came from, in words: shown at the start and by `npm run status`. */
-export interface Dependency {
+/** A server that the platform uses. */
+export interface DependencyRecord {
   url: string;
+  /** Where on the ladder it was found: given, local, binary, docker, embedded. */
   origin: string;
+  /** For people: what was taken from where. */
+  description: string;
 }
 
 /**
@@ -34,10 +37,10 @@ export interface PlatformState {
   gitUrl: string | null;
   username: string | null;
   password: string | null;
-  postgres: Dependency | null;
-  nats: Dependency | null;
+  postgres: DependencyRecord | null;
+  nats: DependencyRecord | null;
   /** Null: BullMQ runs on PostgreSQL. */
-  redis: Dependency | null;
+  redis: DependencyRecord | null;
   services: ServiceRecord[];
 }
 

@@ -7,9 +7,9 @@ export function describePlatform(state: Readonly<PlatformState>, durationMs: num
     ['User', `admin, password ${state.password ?? '(the Secret argocd-initial-admin-secret was removed)'}`],
     ['kubeconfig', state.kubeconfig ?? '-'],
     ...(state.gitUrl ? [['Git', `push to ${state.gitUrl}/my-argocd-demo.git (any name below it; any credentials do)`] as [string, string]] : []),
-    ['PostgreSQL', state.postgres?.origin ?? '-'],
-    ['NATS', state.nats?.origin ?? '-'],
-    ['Redis', state.redis?.origin ?? 'none: the queues are in PostgreSQL'],
+    ['PostgreSQL', state.postgres?.description ?? '-'],
+    ['NATS', state.nats?.description ?? '-'],
+    ['Redis', state.redis?.description ?? 'none: the queues are in PostgreSQL'],
   ];
   return [`\nPlumbline is ready after ${(durationMs / 1000).toFixed(1)} s.\n`, ...rows.map(([name, value]) => `  ${name.padEnd(11)} ${value}`), ''].join('\n');
 }

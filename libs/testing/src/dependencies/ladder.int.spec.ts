@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -54,6 +53,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  // All stop before any drops: two of a test may have shared a directory.
+  for (const dependency of running) await dependency.stop();
   for (const dependency of running.splice(0)) await dependency.drop();
   await rm(stateDir, { recursive: true, force: true });
 });

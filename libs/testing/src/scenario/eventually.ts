@@ -12,8 +12,14 @@ export async function eventually<T>(what: string, look: (note: (seen: unknown) =
   const deadline = Date.now() + timeoutMs;
   let seen: unknown;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMsMax, pauseMs * 1.5)) {
-    const found = await look((value) => (seen = value));
-    if (found !== undefined) return found;
+    try {
+      const found = await look((value) => (seen = value));
+      if (found !== undefined) return found;
+    } catch (error) {
+      // A service that is being restarted is not an answer; anything else is.
+      if (!AppError.is(error) || error.retry !== 'later') throw error;
+      seen = error.message;
+    }
     if (Date.now() > deadline) throw new AppError('deadline-exceeded', `${what}: not within ${timeoutMs} ms; seen last: ${JSON.stringify(seen, undefined, 1)}`);
     await sleep(pauseMs);
   }

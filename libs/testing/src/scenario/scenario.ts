@@ -201,7 +201,7 @@ export class Scenario {
   }
 
   events({ from, limit }: { from: number; limit: number }): Promise<{ events: ApiEvent[]; head: number; generation: string }> {
-    return this.api.get(`/api/v1/events?after=${from}&limit=${limit}`);
+    return eventually('a page of events', () => this.api.get(`/api/v1/events?after=${from}&limit=${limit}`));
   }
 
   thenEvent(type: string, fits: (event: ApiEvent) => boolean = () => true): Promise<ApiEvent> {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { AppError } from '@plumbline/contracts';
-import type { Entry, FoundFile, Listing } from '../repository/recorded-tree.ts';
+import type { FoundFile, Listing } from '../repository/recorded-tree.ts';
 import { limits } from '../limits.ts';
 import { encodeFrame, makeFrameDecoder } from './frames.ts';
 import type { Frame } from './frames.ts';
@@ -123,11 +123,13 @@ function converse(send: (header: unknown, body?: readonly Uint8Array[]) => void,
     try {
       if (header['type'] === 'read') {
         const found = await files.read(paths);
-        const bodies = found.map((file) => (file.kind === 'file' ? file.bytes : Buffer.alloc(0)));
-        send({ type: 'nodes', nodes: found.map((file, i) => ({ kind: file.kind, size: bodies[i]!.length })) }, bodies);
+        send(
+          { type: 'nodes', nodes: found.map((node) => ({ kind: node.kind, size: node.kind === 'file' ? node.bytes.length : 0 })) },
+          found.flatMap((node) => (node.kind === 'file' ? [node.bytes] : [])),
+        );
       } else {
         const listings = await files.list(paths);
-        send({ type: 'listings', listings: listings.map((listing): { kind: string; entries: readonly Entry[] } => ({ kind: listing.kind, entries: listing.kind === 'directory' ? listing.entries : [] })) });
+        send({ type: 'listings', listings });
       }
     } catch (error) {
       hostError = error;

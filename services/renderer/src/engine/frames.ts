@@ -30,7 +30,8 @@ export function makeFrameDecoder(frameBytesMax: number): (chunk: Buffer) => Fram
     waiting += chunk.length;
     const frames: Frame[] = [];
     while (waiting >= needed) {
-      const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+      const [first, ...others] = chunks;
+      const bytes = first !== undefined && others.length === 0 ? first : Buffer.concat(chunks);
       const headerLength = bytes.readUInt32BE(0);
       const frameLength = prefixBytes + headerLength + bytes.readUInt32BE(4);
       if (frameLength > frameBytesMax) throw new AppError('internal', `the engine sent a message of ${frameLength} bytes, more than ${frameBytesMax}`);

@@ -5,8 +5,8 @@ import { parseGitTree } from './git-tree.ts';
 
 /** Git objects of all repositories: what is asked for often stays in memory, up to a number of bytes. */
 export interface ObjectCache {
-  /** In the order of the ids. @throws AppError `unavailable` (retry later) when one is not stored. */
-  read(scope: string, ids: readonly string[]): Promise<Buffer[]>;
+  /** Resolves to the bytes by id. That look-up throws `unavailable` (retry later) when an object is not stored. */
+  read(scope: string, ids: readonly string[]): Promise<(id: string) => Buffer>;
   tree(scope: string, id: string): Promise<ReadonlyMap<string, GitTreeEntry>>;
 }
 
@@ -39,7 +39,7 @@ export function makeObjectCache(blobs: Pick<BlobStore, 'get'>, bytesMax: number)
     }
     return entry;
   };
-  const load = async (scope: string, ids: readonly string[]): Promise<Cached[]> => {
+  const load = async (scope: string, ids: readonly string[]): Promise<(id: string) => Cached> => {
     const found = new Map<string, Cached>();
     const unknown = new Set<string>();
     for (const id of ids) {
@@ -47,22 +47,23 @@ export function makeObjectCache(blobs: Pick<BlobStore, 'get'>, bytesMax: number)
       if (entry === undefined) unknown.add(id);
       else found.set(id, entry);
     }
-    if (unknown.size > 0) {
-      const stored = await blobs.get(scope, [...unknown]);
-      for (const id of unknown) {
-        const bytes = stored.get(id);
-        if (bytes === undefined) throw missing(id);
-        found.set(id, keep(`${scope} ${id}`, { bytes }));
-      }
-    }
-    return ids.map((id) => found.get(id)!);
+    const stored = unknown.size === 0 ? [] : await blobs.get(scope, [...unknown]);
+    for (const [id, bytes] of stored) found.set(id, keep(`${scope} ${id}`, { bytes }));
+    return (id) => {
+      const entry = found.get(id);
+      if (entry === undefined) throw missing(id);
+      return entry;
+    };
   };
 
   return {
-    read: async (scope, ids) => (await load(scope, ids)).map((entry) => entry.bytes),
+    async read(scope, ids) {
+      const loaded = await load(scope, ids);
+      return (id) => loaded(id).bytes;
+    },
     async tree(scope, id) {
-      const [entry] = await load(scope, [id]);
-      return (entry!.tree ??= parseGitTree(id, entry!.bytes));
+      const entry = (await load(scope, [id]))(id);
+      return (entry.tree ??= parseGitTree(id, entry.bytes));
     },
   };
 }

@@ -35,11 +35,14 @@ export function recordTree({ tree, readBytesMax, hash }: RecordedTreeOptions): R
         footprint.reads[path] = readMark(found);
         resolved.push(found);
       }
-      const bytes = await tree.read(resolved.flatMap((found) => (found.kind === 'file' ? [found.id] : [])));
-      readBytes += bytes.reduce((sum, part) => sum + part.length, 0);
-      if (readBytes > readBytesMax) throw new AppError('too-large', `one render may read ${readBytesMax / 1024 / 1024} MiB of files: keep what is no manifest out of the application's path`);
-      let next = 0;
-      return resolved.map((found): FoundFile => (found.kind === 'file' ? { kind: 'file', bytes: bytes[next++]! } : { kind: found.kind }));
+      const bytesOf = await tree.read(resolved.flatMap((found) => (found.kind === 'file' ? [found.id] : [])));
+      return resolved.map((found): FoundFile => {
+        if (found.kind !== 'file') return { kind: found.kind };
+        const bytes = bytesOf(found.id);
+        readBytes += bytes.length;
+        if (readBytes > readBytesMax) throw new AppError('too-large', `one render may read ${readBytesMax / 1024 / 1024} MiB of files: keep what is no manifest out of the application's path`);
+        return { kind: 'file', bytes };
+      });
     },
     async list(paths) {
       const listings: Listing[] = [];

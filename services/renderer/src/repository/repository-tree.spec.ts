@@ -6,20 +6,32 @@ import { makeObjectCache } from './object-cache.ts';
 import { recordTree } from './recorded-tree.ts';
 import { makeRepositoryTree } from './repository-tree.ts';
 
-type Content = string | { link: string } | { submodule: string } | { [name: string]: Content };
+interface Directory {
+  [name: string]: string | Special | Directory;
+}
+/** A symbolic link (120000) or a submodule (160000). */
+class Special {
+  readonly mode: string;
+  readonly target: string;
+  constructor(mode: string, target: string) {
+    this.mode = mode;
+    this.target = target;
+  }
+}
+const link = (target: string): Special => new Special('120000', target);
+const submodule = new Special('160000', 'aa'.repeat(20));
 
 /** Git objects of a nested description. */
-function gitObjects(root: Content): { objects: Map<string, Buffer>; rootTree: string } {
+function gitObjects(root: Directory): { objects: Map<string, Buffer>; rootTree: string } {
   const objects = new Map<string, Buffer>();
   const put = (bytes: Buffer): string => {
     const id = createHash('sha1').update(bytes).digest('hex');
     objects.set(id, bytes);
     return id;
   };
-  const add = (content: Content): [mode: string, id: string] => {
+  const add = (content: Directory[string]): [mode: string, id: string] => {
     if (typeof content === 'string') return ['100644', put(Buffer.from(content))];
-    if (typeof content['link'] === 'string') return ['120000', put(Buffer.from(content['link']))];
-    if (typeof content['submodule'] === 'string') return ['160000', content['submodule']];
+    if (content instanceof Special) return [content.mode, content === submodule ? content.target : put(Buffer.from(content.target))];
     const parts = Object.entries(content).flatMap(([name, below]) => {
       const [mode, id] = add(below);
       return [Buffer.from(`${mode} ${name}\0`), Buffer.from(id, 'hex')];
@@ -29,7 +41,7 @@ function gitObjects(root: Content): { objects: Map<string, Buffer>; rootTree: st
   return { rootTree: add(root)[1], objects };
 }
 
-function open(root: Content, readBytesMax = 1000) {
+function open(root: Directory, readBytesMax = 1000) {
   const { objects, rootTree } = gitObjects(root);
   const asked: string[] = [];
   const get = (_scope: string, ids: readonly string[]): Promise<Map<string, Buffer>> => {
@@ -40,9 +52,9 @@ function open(root: Content, readBytesMax = 1000) {
   return { tree, objects, asked, recorded: recordTree({ tree, readBytesMax, hash: (text) => text }) };
 }
 
-const sample: Content = {
-  apps: { 'a.yaml': 'A', sub: { 'b.yaml': 'B' }, up: { link: '../shared' }, 'c.yaml': { link: 'sub/../sub/b.yaml' }, out: { link: '../../etc/passwd' }, abs: { link: '/etc/passwd' }, circle: { link: 'circle' }, dangling: { link: 'none' }, mod: { submodule: 'aa'.repeat(20) } },
-  shared: { 'd.yaml': 'D', back: { link: '../apps/a.yaml' } },
+const sample: Directory = {
+  apps: { 'a.yaml': 'A', sub: { 'b.yaml': 'B' }, up: link('../shared'), 'c.yaml': link('sub/../sub/b.yaml'), out: link('../../etc/passwd'), abs: link('/etc/passwd'), circle: link('circle'), dangling: link('none'), mod: submodule },
+  shared: { 'd.yaml': 'D', back: link('../apps/a.yaml') },
 };
 
 describe('paths', () => {

@@ -14,7 +14,8 @@ export interface RepositoryTree {
   /** @throws AppError `manifest-invalid` when a symbolic link leads out of the repository or in a circle. */
   resolve(path: string): Promise<Resolved>;
   entries(treeId: string): Promise<ReadonlyMap<string, GitTreeEntry>>;
-  read(ids: readonly string[]): Promise<Buffer[]>;
+  /** As ObjectCache.read. */
+  read(ids: readonly string[]): Promise<(id: string) => Buffer>;
 }
 
 export function makeRepositoryTree(objects: ObjectCache, scope: string, rootTree: string): RepositoryTree {
@@ -48,8 +49,7 @@ export function makeRepositoryTree(objects: ObjectCache, scope: string, rootTree
 
   const follow = async (path: string, directory: string, linkId: string, links: number): Promise<Resolved> => {
     if (links === limits.linksMax) throw new AppError('manifest-invalid', `${path}: the symbolic link leads in a circle`, { details: { file: path } });
-    const [bytes] = await objects.read(scope, [linkId]);
-    const target = bytes!.toString('utf8');
+    const target = (await objects.read(scope, [linkId]))(linkId).toString('utf8');
     const joined = posix.join(directory, target).replace(/\/$/, '');
     if (posix.isAbsolute(target) || joined === '..' || joined.startsWith('../')) {
       throw new AppError('manifest-invalid', `${path}: the symbolic link leads out of the repository: replace it by the file itself`, { details: { file: path } });

@@ -18,6 +18,8 @@ export interface Cluster {
   want(applicationKey: string, before: ReadonlySet<string>, keys: readonly string[]): ReadonlySet<string>;
   /** Keys of objects whose tracking annotation names this instance. */
   managedBy(instance: string): Iterable<string>;
+  /** Watches a kind without waiting for its first list. */
+  watchBeside(group: string, kind: string): void;
   stop(): Promise<void>;
 }
 
@@ -61,6 +63,10 @@ export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterList
       return wanted;
     },
     managedBy: (instance) => managed.get(instance) ?? [],
+    watchBeside(group, kind) {
+      if (state.kindState(group, kind) !== 'unknown-kind') return;
+      void state.watchKind(group, kind).catch((error: unknown) => log.warn('could not watch a kind for the resource tree', { group, kind, reason: String(error) }));
+    },
     stop: () => state.stop(),
   };
 }

@@ -17,6 +17,8 @@ export interface Entry {
   sealed?: { specHash: string; sealedSpec: string };
   /** The last answer of the renderer, by what was asked. */
   rendered?: { question: string; manifestSet: string };
+  /** Renders in a row that nobody answered. */
+  unanswered: number;
   /** Keys of live objects that this application wants whole. */
   wanted: ReadonlySet<string>;
   /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing. */

@@ -6,6 +6,7 @@ import { groupVersionKind, managingInstance, parseResourceKey, resourceIdOf, res
 import { permitsObject } from '@plumbline/policy';
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Declared } from '../domain/state.ts';
+import { childKindsOf } from '../live/child-kinds.ts';
 import type { Cluster } from '../live/cluster.ts';
 import type { World } from '../world/world.ts';
 import type { Entry } from './entry.ts';
@@ -33,6 +34,10 @@ export async function watchEverythingOf(entry: Entry, desired: DesiredState, sta
     if (manifest === undefined || brought.has(groupKind)) continue;
     const { version } = groupVersionKind(manifest);
     if (discovery.find(group, version, kind) === undefined) throw unknownKind(manifest, desired);
+  }
+  for (const groupKind of childKindsOf(wanted.keys())) {
+    const [group = '', kind = ''] = groupKind.split('/');
+    cluster.watchBeside(group, kind);
   }
   // Objects that were seen before this application wanted them are known by their metadata only.
   for (const key of entry.wanted) {

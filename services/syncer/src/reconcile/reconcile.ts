@@ -5,6 +5,7 @@ import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { redactSpec } from '../domain/redact.ts';
+import { limits } from '../limits.ts';
 import type { Declared } from '../domain/state.ts';
 import { adoptOperation } from './adopt-operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
@@ -99,7 +100,11 @@ async function wantedState(entry: Entry, state: Declared, context: ReconcileCont
     return { kind: 'known', target, desired: await renderOnce(entry, state, target, isHard, context) };
   } catch (error) {
     const failure = AppError.from(error);
-    if (failure.retry === 'later' && failure.code !== 'render-failed') throw failure;
+    if (failure.retry === 'later' && failure.code !== 'render-failed') {
+      // A service that restarts is nobody's problem; one that stays away has to be seen.
+      if (++entry.unanswered < limits.unansweredMax) throw failure;
+      context.wakeAt(entry, context.clock() + limits.reconcileRetryMsMax);
+    }
     return { kind: 'failed', condition: 'ComparisonError', error: failure, revision: target.commit };
   }
 }
@@ -108,6 +113,7 @@ async function renderOnce(entry: Entry, state: Declared, target: Target, isHard:
   const question = `${state.sealedSpec} ${target.commit}`;
   if (entry.rendered?.question !== question || isHard) {
     entry.rendered = { question, manifestSet: await context.desired.render(entry.resource, state.sealedSpec, target, isHard) };
+    entry.unanswered = 0;
   }
   return context.desired.load(entry.resource, entry.instance, entry.rendered.manifestSet);
 }
