@@ -26,7 +26,7 @@ test.each(['syncer', 'renderer', 'repo-watcher', 'api', 'rbac'])('%s killed in t
   await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
 
   const commit = await shop.whenPushed(files('2'));
-  // Syncer and renderer are met in the middle of the work, the others wherever the push has come to.
+  // Syncer is met in the middle of its writes, the others wherever the push has come to.
   if (name === 'syncer') await shop.thenEvent('SyncRequested', (event) => JSON.stringify(event.data).includes(commit));
   await kill(name);
   await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded', revision: commit }, 60_000);

@@ -15,6 +15,8 @@ export const limits = {
   objectsMax: 10_000,
   /** `.status` of one Application: the API server refuses objects over 1.5 MB. */
   statusBytesMax: 900_000,
+  /** Up to so many applications of one repository record a new commit that changes nothing for them at once. */
+  pointersAtOnceMax: 20,
   /** Every application is looked at again at least this often, whatever was or wasn't heard. */
   sweepMs: 30_000,
   /** A status that is only about progress is written at most this often. */

@@ -28,7 +28,7 @@ import type { WorkQueue } from './reconcile/work-queue.ts';
 import { makeWorkQueue } from './reconcile/work-queue.ts';
 import { makeStatusWriter } from './status/status-writer.ts';
 import { resourceTree } from './tree/resource-tree.ts';
-import type { World, WorldChange } from './world/world.ts';
+import type { World, WorldChange, WorldProjection } from './world/world.ts';
 import { makeWorld } from './world/world.ts';
 
 /**
@@ -48,7 +48,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   await memos.load();
 
   const subscriptions = makeSubscriptions();
-  const world = makeWorld((change) => wakeFor(change, applications, subscriptions, queue));
+  const world = makeWorld();
   const known = await caughtUp(context, world);
   const cluster = makeCluster(kube, log, {
     changed(whom) {
@@ -80,6 +80,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const reconciling = reconcileContext(context, { kube, cluster, memos, lease, world: world.world, subscriptions, applications, statusChanged: (entry) => statusWriter.changed(entry) });
   jobs.work(wakeupQueue, async (key) => queue.wake(key), { concurrency: 4 });
   const sweep = makeSweep(applications, (key) => queue.wake(key), limits.sweepMs);
+  world.listen((change) => wakeFor(change, applications, subscriptions, queue));
   applications.start();
   serveResourceTree(context, applications, cluster);
 
@@ -101,7 +102,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
 const wakeupQueue = 'application-wakeups';
 
 /** Both projections at the head of the log; answers the streams of applications. */
-async function caughtUp(context: ServiceContext, world: ReturnType<typeof makeWorld>): Promise<Map<string, Folded>> {
+async function caughtUp(context: ServiceContext, world: WorldProjection): Promise<Map<string, Folded>> {
   const own = await context.consume(applicationsProjection);
   const others = await context.consume(world.consumer);
   const { position } = await context.eventLog.head();
@@ -158,6 +159,7 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
         .catch((error: unknown) => log.warn('could not schedule a retry; the sweep will find it', { application: entry.key, reason: String(error) }));
     },
     follows: (entry, repository) => subscriptions.follow(entry.key, repository),
+    followers: (repository) => subscriptions.count(repository),
     statusChanged,
   };
 }

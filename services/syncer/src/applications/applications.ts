@@ -44,7 +44,7 @@ export function makeApplications(options: ApplicationsOptions): Applications {
     const { namespace = '', name, uid = '' } = resource.metadata;
     const key = `${namespace}/${name}`;
     const log = new ApplicationLog({ namespace, name, uid }, folded, options.logOptions);
-    const entry: Entry = { key, instance: instanceName({ namespace, name }, options.controlNamespace), resource, isPresent: true, log, unanswered: 0, wanted: new Set(), operationClearedAt: '' };
+    const entry: Entry = { key, instance: instanceName({ namespace, name }, options.controlNamespace), resource, isPresent: true, log, unanswered: 0, recordsPointer: false, wanted: new Set(), operationClearedAt: '' };
     entries.set(key, entry);
     byInstance.set(entry.instance, entry);
     return entry;

@@ -66,6 +66,15 @@ describe('comparing', () => {
       .when(recordComparison('r2', [outOfSync(deployment)], [deployment]))
       .thenTypes(['ApplicationCompared']));
 
+  test('a commit that changes nothing can wait to be recorded; one that does can not', () => {
+    const deferred = (revision: string, resource: typeof deployment): ApplicationCommand => {
+      const pointer = { ...comparison(revision, [resource]), manifestSet: 'set-r1' };
+      return { type: 'RecordComparison', comparison: pointer, drift: [], isPointerDeferred: true };
+    };
+    given([declared, compared('r1', [deployment])]).when(deferred('r2', deployment)).thenNothing();
+    given([declared, compared('r1', [deployment])]).when(deferred('r2', outOfSync(deployment))).thenTypes(['DriftDetected', 'ApplicationCompared']);
+  });
+
   test('the same failure is recorded once, and a comparison ends it', () => {
     const failure = { condition: 'ComparisonError' as const, code: 'manifest-invalid', message: 'bad.yaml:3: …', revision: 'r2' };
     const failing: ApplicationEvent[] = [declared, compared('r1', [deployment]), { type: 'ComparisonFailed', data: failure }];
@@ -107,6 +116,15 @@ describe('automated sync', () => {
     expect(skipped[0]!.data).toMatchObject({ code: 'already-failed', message: 'Failed last sync attempt to r1: quota exceeded' });
     given([...after, ...skipped]).when(autoSync()).thenNothing();
     given([...after, compared('r2', [outOfSync(deployment)])]).when(autoSync()).thenTypes(['SyncRequested']);
+  });
+
+  test('a commit that changes no manifest is no reason to undo what was changed by hand, and a reason to try a failed sync again', () => {
+    const next = { ...comparison('r2', [outOfSync(deployment)]), manifestSet: 'set-r1' };
+    const pointer: ApplicationEvent = { type: 'ApplicationCompared', data: { ...next, resources: [...next.resources], images: [], conditions: [] } };
+    const synced = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), succeeded('a', 'r1'), pointer];
+    given(synced).when(autoSync({ automated: { prune: true } })).thenNothing();
+    const broken = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), failed('a', 'no quota'), pointer];
+    given(broken).when(autoSync()).thenTypes(['SyncRequested']);
   });
 
   test('drift of a synced revision is healed only where the policy says so, and only what drifted', () => {

@@ -64,7 +64,9 @@ function isSameAttempt(last: OperationRecord, comparison: Comparison, state: Dec
   if (last.operation.dryRun === true) return false;
   // A partial sync by hand leaves the rest to do.
   if (last.trigger === 'manual' && last.operation.resources !== undefined) return false;
-  return last.revision === comparison.revision && last.specHash === state.specHash;
+  if (last.specHash !== state.specHash) return false;
+  // A commit that changes no manifest is no new desired state; after a failure it is a way to say "try again".
+  return last.phase === 'Succeeded' ? last.manifestSet === comparison.manifestSet : last.revision === comparison.revision;
 }
 
 function request(

@@ -15,7 +15,8 @@ import type { Comparison } from './state.ts';
 
 export type ApplicationCommand =
   | { type: 'DeclareApplication'; id: ApplicationId; project: string; spec: ApplicationSpec; specHash: string; sealedSpec: string }
-  | { type: 'RecordComparison'; comparison: Comparison; drift: readonly DriftedResource[] }
+  /** `isPointerDeferred`: when nothing but the commit is new, the sweep records it later. */
+  | { type: 'RecordComparison'; comparison: Comparison; drift: readonly DriftedResource[]; isPointerDeferred?: boolean }
   | {
       type: 'RecordComparisonFailure';
       failure: { revision?: string; condition: 'ComparisonError' | 'InvalidSpecError'; code: string; message: string; file?: string; line?: number };

@@ -52,13 +52,16 @@ function declare(command: Command<'DeclareApplication'>, state: ApplicationState
 function recordComparison(command: Command<'RecordComparison'>, state: Declared): ApplicationEvent[] {
   const { comparison, drift } = command;
   const before = state.comparison;
-  if (before !== undefined && state.failure === undefined && sameComparison(before, comparison)) return [];
+  if (before !== undefined && state.failure === undefined) {
+    const compareTo = command.isPointerDeferred === true && before.status === 'Synced' ? { ...before, revision: comparison.revision } : before;
+    if (sameComparison(compareTo, comparison)) return [];
+  }
   const compared: ApplicationEvent = {
     type: 'ApplicationCompared',
     data: { ...comparison, resources: [...comparison.resources], images: [...comparison.images], conditions: [...comparison.conditions] },
   };
-  const isSameTarget = before?.manifestSet === comparison.manifestSet && before.revision === comparison.revision;
-  const drifted = isSameTarget && before.status === 'Synced' && comparison.status === 'OutOfSync' && state.operation?.phase !== 'Running';
+  // Another commit with the same manifests is the same desired state.
+  const drifted = before?.manifestSet === comparison.manifestSet && before.status === 'Synced' && comparison.status === 'OutOfSync' && state.operation?.phase !== 'Running';
   if (!drifted) return [compared];
   const shown = drift.slice(0, driftedResourcesMax);
   return [{ type: 'DriftDetected', data: { revision: comparison.revision, resources: shown, more: drift.length - shown.length } }, compared];

@@ -24,7 +24,7 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
   );
 }
 
-export const comparisonCommands = (compared: Compared): ApplicationCommand[] => [
-  { type: 'RecordComparison', comparison: compared.comparison, drift: compared.drift },
+export const comparisonCommands = (compared: Compared, isPointerDeferred = false): ApplicationCommand[] => [
+  { type: 'RecordComparison', comparison: compared.comparison, drift: compared.drift, isPointerDeferred },
   { type: 'RecordHealth', ...compared.health },
 ];

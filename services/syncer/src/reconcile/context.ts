@@ -27,6 +27,8 @@ export interface ReconcileContext {
   wakeAt(entry: Entry, atMs: number): void;
   /** Repository and ref that the application now follows. */
   follows(entry: Entry, repository: string | undefined): void;
+  /** How many applications follow a repository. */
+  followers(repository: string): number;
   /** The status may have changed. */
   statusChanged(entry: Entry): void;
 }

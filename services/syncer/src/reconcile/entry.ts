@@ -29,6 +29,8 @@ export interface Entry {
   adoptedOperation?: string;
   /** resourceVersion after which a set `.operation` is a new one. */
   operationClearedAt: string;
+  /** The sweep asks for a pointer that moved to be recorded. */
+  recordsPointer: boolean;
   /** Reason that let the next reconcile happen, for `correlation` of its events. */
   correlation?: string;
 }

@@ -57,7 +57,7 @@ async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why):
   const automated = application.spec.syncPolicy?.automated;
   const isHasty = automated !== undefined && automated.enabled !== false && declaredState(entry)?.operation?.phase !== 'Running';
   const compared = await compareNow(entry, desired, target.commit, context, isHasty);
-  await decideAndSync(entry, { desired, compared, commit: target.commit }, context, why);
+  await decideAndSync(entry, { desired, compared, target }, context, why);
 }
 
 /** The application's declaration; its full spec is sealed in the blob store first, so that the event's reference holds. */
@@ -136,10 +136,13 @@ async function serveRefresh(entry: Entry, repoURL: string, context: ReconcileCon
 }
 
 /** Records the comparison, lets the automated policy decide, and moves the operation that runs. */
-async function decideAndSync(entry: Entry, seen: { desired: DesiredState; compared: Compared; commit: string }, context: ReconcileContext, why: Why): Promise<void> {
+async function decideAndSync(entry: Entry, seen: { desired: DesiredState; compared: Compared; target: Target }, context: ReconcileContext, why: Why): Promise<void> {
   const { clock } = context;
   const policy = entry.resource.spec.syncPolicy;
-  const commands = comparisonCommands(seen.compared);
+  // A push to a repository that many follow is work for those whose manifests changed; the others' commit can wait.
+  const isPointerDeferred = !entry.recordsPointer && context.followers(seen.target.repository) > limits.pointersAtOnceMax;
+  entry.recordsPointer = false;
+  const commands = comparisonCommands(seen.compared, isPointerDeferred);
   // Ids that derive from the stream's version: deciding the same again after a crash makes the same operation.
   const operationId = `${entry.log.id.uid}-${entry.log.folded.version}`;
   commands.push({ type: 'AutoSync', operationId, policy, now: clock() });

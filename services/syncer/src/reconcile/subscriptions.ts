@@ -2,6 +2,7 @@
 export interface Subscriptions {
   follow(applicationKey: string, repository: string | undefined): void;
   of(repository: string): string[];
+  count(repository: string): number;
 }
 
 export function makeSubscriptions(): Subscriptions {
@@ -21,5 +22,6 @@ export function makeSubscriptions(): Subscriptions {
       followers.set(repository, keys.add(applicationKey));
     },
     of: (repository) => [...(followers.get(repository) ?? [])],
+    count: (repository) => followers.get(repository)?.size ?? 0,
   };
 }

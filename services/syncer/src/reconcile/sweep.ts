@@ -16,8 +16,9 @@ export function makeSweep(applications: Applications, wake: (key: string) => voi
     for (const entry of applications.all()) {
       const state = declaredState(entry);
       const isUnsettled = state === undefined || state.operation?.phase === 'Running' || state.failure !== undefined || state.isDeleting || state.comparison?.status !== 'Synced';
-      if (isUnsettled || index % sweepsPerRound === sweep % sweepsPerRound) wake(entry.key);
-      index++;
+      const isItsTurn = index++ % sweepsPerRound === sweep % sweepsPerRound;
+      if (isItsTurn) entry.recordsPointer = true;
+      if (isUnsettled || isItsTurn) wake(entry.key);
     }
   }, everyMs);
   return { stop: () => clearInterval(timer) };

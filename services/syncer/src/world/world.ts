@@ -40,8 +40,18 @@ export const worldTables = [
   `create table project (name text primary key, position bigint not null, uid text not null, spec jsonb)`,
 ];
 
+export interface WorldProjection {
+  world: World;
+  consumer: Consumer<SqlExecutor>;
+  /** Reads the tables, once the consumer has caught up. */
+  load(tx: SqlExecutor): Promise<void>;
+  /** Who is told of changes from now on. */
+  listen(listener: (change: WorldChange) => void): void;
+}
+
 /** Projection in tables (for a restart) and in memory (for use). */
-export function makeWorld(onChange: (change: WorldChange) => void): { world: World; consumer: Consumer<SqlExecutor>; load(tx: SqlExecutor): Promise<void> } {
+export function makeWorld(): WorldProjection {
+  let listener: ((change: WorldChange) => void) | undefined;
   const refs = new Map<string, RefState>();
   const repositories = new Map<string, { position: number; outage?: Outage }>();
   const projects = new Map<string, ProjectState>();
@@ -55,7 +65,7 @@ export function makeWorld(onChange: (change: WorldChange) => void): { world: Wor
     committed(events) {
       for (const recorded of events) {
         const change = remember(recorded as RecordedEvent & (RepositoryEvent | AccessEvent));
-        if (change !== undefined) onChange(change);
+        if (change !== undefined) listener?.(change);
       }
     },
     async reset(tx) {
@@ -114,7 +124,7 @@ export function makeWorld(onChange: (change: WorldChange) => void): { world: Wor
     outage: (repository) => repositories.get(repository)?.outage,
     project: (name) => projects.get(name),
   };
-  return { world, consumer, load };
+  return { world, consumer, load, listen: (heard) => void (listener = heard) };
 }
 
 /** Events that came while the tables were read win. */
