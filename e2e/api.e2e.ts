@@ -9,7 +9,8 @@ const begin = useScenarios();
 
 test('without a token 401, with a wrong password 401; health needs none', async () => {
   const { api } = await begin();
-  for (const path of ['/api/v1/applications', '/api/v1/events', '/api/v1/projects']) expect((await api.call('GET', path, { token: '' })).status, path).toBe(401);
+  for (const path of ['/api/v1/applications', '/api/v1/events', '/api/v1/projects'])
+    expect((await api.call('GET', path, { token: '' })).status, path).toBe(401);
   expect((await api.call('GET', '/api/v1/applications', { token: 'Bearer x.y.z' })).status).toBe(401);
   expect((await api.call('POST', '/api/v1/session', { body: { username: 'admin', password: 'wrong' }, token: '' })).status).toBe(401);
   expect((await api.call('GET', '/healthz', { token: '' })).status).toBe(200);
@@ -60,7 +61,8 @@ test('the log by page: dense, in order, with a head', async () => {
   const first = await shop.events({ from: 0, limit: 10 });
   expect(first.events.map((event) => event.position)).toEqual(first.events.map((_, index) => index + 1));
   expect(first.head).toBeGreaterThanOrEqual(10);
-  for (const query of ['after=-1', 'after=x', 'limit=1001', 'limit=0', 'colour=red']) expect((await shop.api.call('GET', `/api/v1/events?${query}`)).status, query).toBe(400);
+  for (const query of ['after=-1', 'after=x', 'limit=1001', 'limit=0', 'colour=red'])
+    expect((await shop.api.call('GET', `/api/v1/events?${query}`)).status, query).toBe(400);
   const { head } = first;
   const atHead = await shop.api.get<{ events: unknown[] }>(`/api/v1/events?after=${head + 1_000_000}&limit=5`);
   expect(atHead.events).toEqual([]);
@@ -68,7 +70,11 @@ test('the log by page: dense, in order, with a head', async () => {
 
 test('webhooks: forged and malformed ones are refused', async () => {
   const { api } = await begin();
-  const body = JSON.stringify({ ref: 'refs/heads/main', after: 'a'.repeat(40), repository: { html_url: 'http://example.org/x', clone_url: 'http://example.org/x.git' } });
+  const body = JSON.stringify({
+    ref: 'refs/heads/main',
+    after: 'a'.repeat(40),
+    repository: { html_url: 'http://example.org/x', clone_url: 'http://example.org/x.git' },
+  });
   const post = (headers: Record<string, string>, text = body) => api.call('POST', '/api/webhook', { body: text, token: '', headers });
   const signed = (secret: string) => `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
   expect((await post({})).status).toBe(400);

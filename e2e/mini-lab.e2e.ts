@@ -48,7 +48,16 @@ test('the log tells a push from the commit to the healthy object', async () => {
   const events = await lab.ownEvents();
   const ofPush = events.slice(events.findIndex((event) => event.type === 'RevisionObserved' && JSON.stringify(event.data).includes(commit)));
   const types = ofPush.map((event) => event.type);
-  const story = ['RevisionObserved', 'ApplicationCompared', 'SyncRequested', 'SyncStarted', 'SyncStepCompleted', 'SyncApplied', 'SyncSucceeded', 'ApplicationCompared'];
+  const story = [
+    'RevisionObserved',
+    'ApplicationCompared',
+    'SyncRequested',
+    'SyncStarted',
+    'SyncStepCompleted',
+    'SyncApplied',
+    'SyncSucceeded',
+    'ApplicationCompared',
+  ];
   let at = -1;
   for (const type of story) {
     at = types.indexOf(type, at + 1);

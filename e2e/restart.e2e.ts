@@ -7,7 +7,12 @@ const begin = useScenarios();
 
 const objects = 120;
 const files = (value: string): Record<string, string> =>
-  Object.fromEntries(Array.from({ length: objects }, (_, index) => [`manifests/c${index}.json`, configMap(`c${index}`, { value }, { 'argocd.argoproj.io/sync-wave': String(index % 4) })]));
+  Object.fromEntries(
+    Array.from({ length: objects }, (_, index) => [
+      `manifests/c${index}.json`,
+      configMap(`c${index}`, { value }, { 'argocd.argoproj.io/sync-wave': String(index % 4) }),
+    ]),
+  );
 
 /** Kills the service with SIGKILL and waits until the supervisor has brought it back. */
 async function kill(name: string): Promise<void> {
@@ -30,7 +35,8 @@ test.each(['syncer', 'renderer', 'repo-watcher', 'api', 'rbac'])('%s killed in t
   if (name === 'syncer') await shop.thenEvent('SyncRequested', (event) => JSON.stringify(event.data).includes(commit));
   await kill(name);
   await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded', revision: commit }, 60_000);
-  for (let index = 0; index < objects; index += 17) await shop.thenObject('ConfigMap', `c${index}`, (object) => (object['data'] as { value: string }).value === '2');
+  for (let index = 0; index < objects; index += 17)
+    await shop.thenObject('ConfigMap', `c${index}`, (object) => (object['data'] as { value: string }).value === '2');
 
   const events = await shop.ownEvents();
   const requested = events.filter((event) => event.type === 'SyncRequested' && JSON.stringify(event.data).includes(commit));
@@ -45,6 +51,9 @@ test('the exit of a service is an event', async () => {
   await eventually('ServiceExited and ServiceStarted', async (note) => {
     const { events } = await shop.events({ from: head, limit: 1000 });
     note(events.map((event) => event.type));
-    return events.some((event) => event.type === 'ServiceExited' && event.stream.startsWith('service-renderer')) && events.some((event) => event.type === 'ServiceStarted') ? true : undefined;
+    return events.some((event) => event.type === 'ServiceExited' && event.stream.startsWith('service-renderer')) &&
+      events.some((event) => event.type === 'ServiceStarted')
+      ? true
+      : undefined;
   });
 });

@@ -28,7 +28,8 @@ test('a Kustomize overlay as the tutorial writes it: bases, patchesStrategicMerg
   const shop = await begin();
   await shop.givenRepository({
     'base/deployment.yaml': deployment,
-    'base/service.yaml': 'apiVersion: v1\nkind: Service\nmetadata: { name: myapp }\nspec: { selector: { app: myapp }, ports: [{ port: 80, targetPort: 8080 }] }\n',
+    'base/service.yaml':
+      'apiVersion: v1\nkind: Service\nmetadata: { name: myapp }\nspec: { selector: { app: myapp }, ports: [{ port: 80, targetPort: 8080 }] }\n',
     'base/kustomization.yaml': `apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
@@ -72,7 +73,9 @@ commonLabels:
   expect(generated?.name).toMatch(/^app-config-[a-z0-9]{10}$/);
 
   // CI sets a new tag (kustomize edit set image): only that changes, and the old generated ConfigMap stays while it is the same.
-  await shop.whenPushed({ 'environments/production/deployment-patch.yaml': 'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: myapp }\nspec: { replicas: 2 }\n' });
+  await shop.whenPushed({
+    'environments/production/deployment-patch.yaml': 'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: myapp }\nspec: { replicas: 2 }\n',
+  });
   await shop.thenObject('Deployment', 'myapp', (object) => (object['spec'] as { replicas: number }).replicas === 2);
   await shop.thenObject('ConfigMap', generated!.name);
 });
@@ -83,7 +86,8 @@ test('a Helm chart with values', async () => {
     'helm/myapp/Chart.yaml': 'apiVersion: v2\nname: myapp\nversion: 0.1.0\n',
     'helm/myapp/values.yaml': 'replicaCount: 1\nimage: { repository: myregistry/myapp, tag: v1 }\n',
     'helm/myapp/values-prod.yaml': 'replicaCount: 2\n',
-    'helm/myapp/templates/_helpers.tpl': '{{- define "myapp.labels" -}}\napp.kubernetes.io/name: {{ .Chart.Name }}\napp.kubernetes.io/instance: {{ .Release.Name }}\n{{- end -}}\n',
+    'helm/myapp/templates/_helpers.tpl':
+      '{{- define "myapp.labels" -}}\napp.kubernetes.io/name: {{ .Chart.Name }}\napp.kubernetes.io/instance: {{ .Release.Name }}\n{{- end -}}\n',
     'helm/myapp/templates/deployment.yaml': `apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -104,7 +108,11 @@ spec:
     'helm/myapp/templates/NOTES.txt': 'thank you',
   });
   await shop.whenApplicationIsCreated({
-    source: { repoURL: shop.repoUrl, path: 'helm/myapp', helm: { releaseName: 'web', valueFiles: ['values-prod.yaml'], parameters: [{ name: 'image.tag', value: 'v7' }] } },
+    source: {
+      repoURL: shop.repoUrl,
+      path: 'helm/myapp',
+      helm: { releaseName: 'web', valueFiles: ['values-prod.yaml'], parameters: [{ name: 'image.tag', value: 'v7' }] },
+    },
   });
   expect(await shop.thenObject('Deployment', 'web')).toMatchObject({
     metadata: { labels: { 'app.kubernetes.io/instance': 'web' } },

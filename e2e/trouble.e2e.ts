@@ -61,7 +61,11 @@ test('a project that forbids the destination, the source or a kind stops the syn
   for (const scenario of [destination, source, kind]) await scenario.givenRepository({ 'manifests/web.yaml': nginx() });
   await destination.givenProject({ sourceRepos: ['*'], destinations: [{ server: '*', namespace: 'elsewhere' }] });
   await source.givenProject({ sourceRepos: ['https://git.example.org/**'], destinations: [{ server: '*', namespace: '*' }] });
-  await kind.givenProject({ sourceRepos: ['*'], destinations: [{ server: '*', namespace: '*' }], namespaceResourceBlacklist: [{ group: '', kind: 'Service' }] });
+  await kind.givenProject({
+    sourceRepos: ['*'],
+    destinations: [{ server: '*', namespace: '*' }],
+    namespaceResourceBlacklist: [{ group: '', kind: 'Service' }],
+  });
   for (const scenario of [destination, source, kind]) await scenario.whenApplicationIsCreated({ project: scenario.name });
   await destination.thenCondition('InvalidSpecError', 'do not match any of the allowed destinations');
   await source.thenCondition('InvalidSpecError', 'is not permitted in project');
@@ -77,7 +81,9 @@ test('an immutable field fails the operation with the reason, without endless re
   await shop.whenApplicationIsCreated();
   await shop.thenApplicationIs({ sync: 'Synced' });
   await shop.whenPushed({
-    'manifests/web.yaml': nginx().replace('    matchLabels:\n      app: nginx-demo', '    matchLabels:\n      app: other').replace('      labels:\n        app: nginx-demo', '      labels:\n        app: other'),
+    'manifests/web.yaml': nginx()
+      .replace('    matchLabels:\n      app: nginx-demo', '    matchLabels:\n      app: other')
+      .replace('      labels:\n        app: nginx-demo', '      labels:\n        app: other'),
     'manifests/other.json': configMap('other', { a: '2' }),
   });
   const status = await shop.thenApplicationIs({ phase: 'Failed', sync: 'OutOfSync' });

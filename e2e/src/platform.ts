@@ -14,7 +14,8 @@ export interface RunningPlatform extends PlatformAddress {
 /** The platform that `npm test` started; its address comes as JSON in TEST_PLATFORM. */
 export function platformUnderTest(): RunningPlatform {
   const given = process.env['TEST_PLATFORM'];
-  if (given === undefined) throw new Error('TEST_PLATFORM is not set: run `npm test -- e2e`, which starts a platform, or set it to the output of `npm run -s status -- --json`');
+  if (given === undefined)
+    throw new Error('TEST_PLATFORM is not set: run `npm test -- e2e`, which starts a platform, or set it to the output of `npm run -s status -- --json`');
   return JSON.parse(given) as RunningPlatform;
 }
 

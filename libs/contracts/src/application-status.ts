@@ -105,7 +105,10 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
         ...status,
         sync: { ...status.sync, status: 'Unknown', ...(event.data.revision === undefined ? {} : { revision: event.data.revision }) },
         resources: status.resources.map((resource) => ({ ...resource, status: 'Unknown' as const })),
-        conditions: [...status.conditions.filter((other) => !isComparisonCondition(other.type)), { ...condition, lastTransitionTime: firstSeen(status, condition, at) }],
+        conditions: [
+          ...status.conditions.filter((other) => !isComparisonCondition(other.type)),
+          { ...condition, lastTransitionTime: firstSeen(status, condition, at) },
+        ],
         reconciledAt: at,
       };
     }
@@ -113,7 +116,10 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
       const condition = { type: 'SyncError', message: event.data.message };
       return {
         ...status,
-        conditions: [...status.conditions.filter((other) => other.type !== 'SyncError'), { ...condition, lastTransitionTime: firstSeen(status, condition, at) }],
+        conditions: [
+          ...status.conditions.filter((other) => other.type !== 'SyncError'),
+          { ...condition, lastTransitionTime: firstSeen(status, condition, at) },
+        ],
       };
     }
     case 'HealthChanged':
@@ -138,7 +144,10 @@ function evolveHealth(status: ApplicationStatus, data: Extract<ApplicationEvent,
       if (gone.has(key)) return withHealth(resource, undefined);
       const health = changed.get(key);
       if (health === undefined) return resource;
-      return withHealth(resource, health.health === undefined ? undefined : { status: health.health, ...(health.message === undefined ? {} : { message: health.message }) });
+      return withHealth(
+        resource,
+        health.health === undefined ? undefined : { status: health.health, ...(health.message === undefined ? {} : { message: health.message }) },
+      );
     }),
   };
 }
@@ -176,7 +185,11 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
     case 'SyncApplied':
       return withOperation(status, (operation) => ({ ...operation, message: 'all objects applied' }));
     case 'SyncRetryScheduled':
-      return withOperation(status, (operation) => ({ ...operation, finishedAt: at, message: `${event.data.message}. Retrying attempt #${event.data.attempt} at ${event.data.at}.` }));
+      return withOperation(status, (operation) => ({
+        ...operation,
+        finishedAt: at,
+        message: `${event.data.message}. Retrying attempt #${event.data.attempt} at ${event.data.at}.`,
+      }));
     case 'SyncFailed':
       return withOperation(status, (operation) => ({ ...operation, phase: event.data.phase, message: event.data.message, finishedAt: at }));
     case 'SyncSucceeded': {

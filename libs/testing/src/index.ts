@@ -18,6 +18,7 @@ export { startProgram } from './processes/program.ts';
 export type { ProgramOptions, RunningProgram } from './processes/program.ts';
 export { runningPrograms, stopLeftovers } from './processes/records.ts';
 export type { ProgramState } from './processes/records.ts';
+export { installCrds } from './install-crds.ts';
 export { startGitServer } from './git-server.ts';
 export type { GitServer, GitServerOptions, GitTrouble } from './git-server.ts';
 export type { Webhook } from './git-server/webhooks.ts';

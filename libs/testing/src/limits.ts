@@ -14,6 +14,8 @@ export const limits = {
   probeMs: 1_500,
   /** Between two looks at something that isn't ready yet. */
   pollMs: 40,
+  /** Until a resource definition is served. */
+  crdReadyMs: 30_000,
   /** Two processes that want the same program built: the second looks for the first's result this often. */
   buildLockPollMs: 500,
   buildProgressMs: 5_000,

@@ -24,8 +24,11 @@ export interface Specification<Command, State, Event> {
 }
 
 /** Given events, when a command, then events: the only shape of a domain's examples. */
-export function specify<Command, State, Event extends { type: string }, Recorded>(domain: Domain<Command, State, Event, Recorded>): Specification<Command, State, Event> {
-  const fold = (events: readonly Event[]): State => events.reduce((state, event, index) => domain.evolve(state, domain.record(event, index)), domain.initialState);
+export function specify<Command, State, Event extends { type: string }, Recorded>(
+  domain: Domain<Command, State, Event, Recorded>,
+): Specification<Command, State, Event> {
+  const fold = (events: readonly Event[]): State =>
+    events.reduce((state, event, index) => domain.evolve(state, domain.record(event, index)), domain.initialState);
   return {
     given: (events) => ({
       state: () => fold(events),

@@ -6,8 +6,7 @@ import type { RunningService, ServiceContext } from '@plumbline/platform';
 import { defineService } from '@plumbline/platform';
 import { z } from 'zod';
 import type { Folded } from './applications/application-log.ts';
-import type { Applications } from './applications/applications.ts';
-import { makeApplications } from './applications/applications.ts';
+import { Applications } from './applications/applications.ts';
 import { applicationsProjection, readApplications } from './applications/projection.ts';
 import { makeJudge } from './compare/judge.ts';
 import type { MemoStore } from './compare/memo.ts';
@@ -56,7 +55,13 @@ async function start(context: ServiceContext): Promise<RunningService> {
       if (key !== undefined) queue.wake(key);
     },
   });
-  const statusWriter = makeStatusWriter({ kube, clock, log, controlNamespace: config.namespace, written: (entry, resource) => applications.written(entry, resource) });
+  const statusWriter = makeStatusWriter({
+    kube,
+    clock,
+    log,
+    controlNamespace: config.namespace,
+    written: (entry, resource) => applications.written(entry, resource),
+  });
   const queue: WorkQueue = makeWorkQueue({
     concurrency: limits.reconcilesMax,
     retryMs: limits.reconcileRetryMs,
@@ -69,7 +74,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
       if (entry.log.state.status === 'deleted') applications.forget(entry);
     },
   });
-  const applications: Applications = makeApplications({
+  const applications: Applications = new Applications({
     kube,
     log,
     controlNamespace: config.namespace,
@@ -77,7 +82,16 @@ async function start(context: ServiceContext): Promise<RunningService> {
     wake: (key) => queue.wake(key),
     logOptions: { log: context.eventLog, event: (type, data, why) => context.event(type, data, why), now: clock },
   });
-  const reconciling = reconcileContext(context, { kube, cluster, memos, lease, world: world.world, subscriptions, applications, statusChanged: (entry) => statusWriter.changed(entry) });
+  const reconciling = reconcileContext(context, {
+    kube,
+    cluster,
+    memos,
+    lease,
+    world: world.world,
+    subscriptions,
+    applications,
+    statusChanged: (entry) => statusWriter.changed(entry),
+  });
   jobs.work(wakeupQueue, async (key) => queue.wake(key), { concurrency: 4 });
   const sweep = makeSweep(applications, (key) => queue.wake(key), limits.sweepMs);
   world.listen((change) => wakeFor(change, applications, subscriptions, queue));

@@ -33,7 +33,17 @@ export type ManifestsEvent =
     }
   | {
       type: 'RenderFailed';
-      data: { application: string; repository: string; commit: string; path: string; address: string; code: string; message: string; file?: string; line?: number };
+      data: {
+        application: string;
+        repository: string;
+        commit: string;
+        path: string;
+        address: string;
+        code: string;
+        message: string;
+        file?: string;
+        line?: number;
+      };
     };
 
 /** Stream `project-<name>/<uid>`; stream `policy-rbac`; stream `account-<name>`. Written by rbac only. */

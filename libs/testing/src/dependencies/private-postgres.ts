@@ -82,7 +82,9 @@ async function initialise(options: { binDir: string; dataDir: string; password: 
   const passwordFile = `${dataDir}.password`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
-  await writeFile(passwordFile, password, { mode: 0o600 });
+  await rm(passwordFile, { force: true });
+  // Exclusively: the directory may be another user's, who could have put a link there.
+  await writeFile(passwordFile, password, { mode: 0o600, flag: 'wx' });
   if (place.user !== undefined) for (const path of [unfinished, passwordFile]) await chown(path, place.user.uid, place.user.gid);
   try {
     const args = ['-D', unfinished, '-U', superuser, `--pwfile=${passwordFile}`, '--auth-host=scram-sha-256', '--auth-local=reject', '--encoding=UTF8', '--locale=C'];

@@ -27,7 +27,11 @@ export class PlatformClient {
   }
 
   /** Logged in as the admin, unless `token` is given (an empty one sends none). */
-  async call(method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH', path: string, options: { body?: unknown; token?: string; headers?: Record<string, string> } = {}): Promise<ApiAnswer> {
+  async call(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH',
+    path: string,
+    options: { body?: unknown; token?: string; headers?: Record<string, string> } = {},
+  ): Promise<ApiAnswer> {
     const token = options.token ?? (await this.#session());
     const answer = await request(`${this.#address.api}${path}`, {
       method,

@@ -4,8 +4,8 @@ import { inClusterServer } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { groupVersionKind } from '@plumbline/manifests';
-import type { Files } from '../git-workspace.ts';
-import { GitWorkspace, makeRepository } from '../git-workspace.ts';
+import type { Files, GitWorkspace } from '../git-workspace.ts';
+import { makeRepository } from '../git-workspace.ts';
 import { consistently, eventually } from './eventually.ts';
 import type { PlatformAddress } from './platform-client.ts';
 import { PlatformClient } from './platform-client.ts';
@@ -92,13 +92,20 @@ export class Scenario {
       syncPolicy: { automated: { prune: true, selfHeal: true }, syncOptions: ['CreateNamespace=true'] },
       ...spec,
     };
-    const object = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: { name: this.name, namespace: controlNamespace, ...metadata }, spec: full };
+    const object = {
+      apiVersion: 'argoproj.io/v1alpha1',
+      kind: 'Application',
+      metadata: { name: this.name, namespace: controlNamespace, ...metadata },
+      spec: full,
+    };
     await this.kube.apply(object, { fieldManager: 'kubectl' });
     this.#made.push(object);
   }
 
   async whenApplicationIsPatched(patch: unknown): Promise<void> {
-    await this.kube.mergePatch({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: controlNamespace, name: this.name }, patch, { fieldManager: 'kubectl-edit' });
+    await this.kube.mergePatch({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: controlNamespace, name: this.name }, patch, {
+      fieldManager: 'kubectl-edit',
+    });
   }
 
   async whenApplicationIsDeleted(): Promise<void> {
@@ -128,7 +135,9 @@ export class Scenario {
   }
 
   application(): Promise<Application | undefined> {
-    return this.kube.get({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: controlNamespace, name: this.name }) as Promise<Application | undefined>;
+    return this.kube.get({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: controlNamespace, name: this.name }) as Promise<
+      Application | undefined
+    >;
   }
 
   async status(): Promise<Partial<ApplicationStatus>> {
@@ -152,7 +161,9 @@ export class Scenario {
     return eventually(`condition ${type} with ${String(text)}`, async (note) => {
       const { conditions = [] } = await this.status();
       note(conditions);
-      return conditions.find((condition) => condition.type === type && (typeof text === 'string' ? condition.message.includes(text) : text.test(condition.message)))?.message;
+      return conditions.find(
+        (condition) => condition.type === type && (typeof text === 'string' ? condition.message.includes(text) : text.test(condition.message)),
+      )?.message;
     });
   }
 
@@ -187,7 +198,7 @@ export class Scenario {
   async ownEvents(): Promise<ApiEvent[]> {
     const own: ApiEvent[] = [];
     const streams = new Set<string>();
-    for (let from = this.#from; ; ) {
+    for (let from = this.#from; ;) {
       const page = await this.events({ from, limit: 1000 });
       for (const event of page.events) {
         // What follows in a stream that names us once is ours too (a command's end doesn't say its target again).

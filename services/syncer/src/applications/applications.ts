@@ -1,5 +1,5 @@
 import type { Application, Logger } from '@plumbline/contracts';
-import { canonicalJson, parseApplicationStream } from '@plumbline/contracts';
+import { applicationStream, canonicalJson, parseApplicationStream } from '@plumbline/contracts';
 import type { KubeClient, Watch } from '@plumbline/kube';
 import { instanceName } from '@plumbline/manifests';
 import { isNewerVersion } from '../live/resource-version.ts';
@@ -19,120 +19,140 @@ export interface ApplicationsOptions {
 }
 
 /** The Applications of the control namespace: what the API server says is wanted, joined with their streams. */
-export interface Applications {
-  get(key: string): Entry | undefined;
-  all(): Iterable<Entry>;
-  byInstance(instance: string): Entry | undefined;
-  byProject(project: string): Entry[];
+export class Applications {
+  readonly #options: ApplicationsOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #byInstance = new Map<string, Entry>();
+  /** Streams without a resource so far: not listed yet, or gone while nobody looked. */
+  readonly #unclaimed: Map<string, Folded>;
+  #watch: Watch | undefined;
+
+  constructor(options: ApplicationsOptions) {
+    this.#options = options;
+    this.#unclaimed = new Map(options.known);
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  all(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
+  byInstance(instance: string): Entry | undefined {
+    return this.#byInstance.get(instance);
+  }
+
+  byProject(project: string): Entry[] {
+    return [...this.#entries.values()].filter(({ resource }) => (resource.spec.project === '' ? 'default' : resource.spec.project) === project);
+  }
+
   /** An answer of the API server to our own write. */
-  written(entry: Entry, resource: Application): void;
+  written(entry: Entry, resource: Application): void {
+    if (resource.metadata.uid !== entry.log.id.uid) return;
+    const { resourceVersion = '' } = resource.metadata;
+    if (entry.adoptedOperation !== undefined && resource.operation === undefined) {
+      delete entry.adoptedOperation;
+      entry.operationClearedAt = resourceVersion;
+    }
+    if (isNewerVersion(resourceVersion, entry.resource.metadata.resourceVersion ?? '')) entry.resource = resource;
+    if (resource.metadata.annotations?.[refreshAnnotation] === undefined) delete entry.refresh;
+  }
+
   /** After `ApplicationDeleted`. */
-  forget(entry: Entry): void;
-  hasSynced(): boolean;
-  start(): void;
-  stop(): Promise<void>;
-}
+  forget(entry: Entry): void {
+    if (this.#entries.get(entry.key) !== entry) return;
+    this.#entries.delete(entry.key);
+    this.#byInstance.delete(entry.instance);
+  }
 
-export function makeApplications(options: ApplicationsOptions): Applications {
-  const entries = new Map<string, Entry>();
-  const byInstance = new Map<string, Entry>();
-  /** Streams of applications whose resource went while nobody looked. */
-  const orphaned = new Map<string, Folded>(options.known);
-  let watch: Watch | undefined;
+  hasSynced(): boolean {
+    return this.#watch?.hasSynced() === true;
+  }
 
-  const add = (resource: Application, folded: Folded): Entry => {
-    const { namespace = '', name, uid = '' } = resource.metadata;
-    const key = `${namespace}/${name}`;
-    const log = new ApplicationLog({ namespace, name, uid }, folded, options.logOptions);
-    const entry: Entry = { key, instance: instanceName({ namespace, name }, options.controlNamespace), resource, isPresent: true, log, unanswered: 0, recordsPointer: false, wanted: new Set(), operationClearedAt: '' };
-    entries.set(key, entry);
-    byInstance.set(entry.instance, entry);
-    return entry;
-  };
+  start(): void {
+    const { kube, log, controlNamespace } = this.#options;
+    this.#watch = kube.watch({
+      group: 'argoproj.io',
+      version: 'v1alpha1',
+      kind: 'Application',
+      namespace: controlNamespace,
+      listener: {
+        upsert: (object) => this.#upsert(object as unknown as Application),
+        remove: (object) => this.#remove(object.metadata),
+        synced: () => this.#endUnclaimed(),
+        interrupted: (error) => log.warn('the watch of Applications is interrupted; it retries', { reason: error.message }),
+      },
+    });
+  }
 
-  const upsert = (resource: Application): void => {
+  async stop(): Promise<void> {
+    await this.#watch?.stop();
+  }
+
+  #upsert(resource: Application): void {
     const { namespace = '', name, uid = '', resourceVersion = '' } = resource.metadata;
     const key = `${namespace}/${name}`;
-    const known = entries.get(key);
+    const known = this.#entries.get(key);
     if (known?.log.id.uid === uid) {
       if (!isNewerVersion(resourceVersion, known.resource.metadata.resourceVersion ?? '')) return;
       const isChanged = whatIsWanted(known.resource) !== whatIsWanted(resource);
       known.resource = resource;
-      if (isChanged) options.wake(key);
+      if (isChanged) this.#options.wake(key);
       return;
     }
     // The name was deleted and made again: the old stream ends, this one is new.
-    if (known !== undefined) endStream(known);
-    const stream = `application-${namespace}/${name}/${uid}`;
-    const folded = orphaned.get(stream) ?? unseen;
-    orphaned.delete(stream);
-    add(resource, folded);
-    options.wake(key);
-  };
-
-  const endStream = (entry: Entry): void => {
-    entry.isPresent = false;
-    void entry.log.execute([{ type: 'ForgetApplication', cascaded: false }]).catch((error: unknown) => options.log.warn('could not record that an application is gone', { application: entry.key, reason: String(error) }));
-  };
-
-  const remove = (resource: { metadata: { namespace?: string; name: string; uid?: string } }): void => {
-    const entry = entries.get(`${resource.metadata.namespace ?? ''}/${resource.metadata.name}`);
-    if (entry === undefined || (resource.metadata.uid !== undefined && entry.log.id.uid !== resource.metadata.uid)) return;
-    entry.isPresent = false;
-    options.wake(entry.key);
-  };
-
-  const forgetOrphans = (): void => {
-    for (const [stream, folded] of orphaned) {
-      const id = parseApplicationStream(stream);
-      if (id === undefined || folded.state.status !== 'declared') continue;
-      const log = new ApplicationLog(id, folded, options.logOptions);
-      void log.execute([{ type: 'ForgetApplication', cascaded: folded.state.isDeleting }]).catch((error: unknown) => options.log.warn('could not record that an application is gone', { application: stream, reason: String(error) }));
+    if (known !== undefined) {
+      known.isPresent = false;
+      this.#end(known.log, false);
     }
-    orphaned.clear();
-  };
+    this.#add(key, resource, { namespace, name, uid });
+    this.#options.wake(key);
+  }
 
-  return {
-    get: (key) => entries.get(key),
-    all: () => entries.values(),
-    byInstance: (instance) => byInstance.get(instance),
-    byProject: (project) => [...entries.values()].filter(({ resource }) => (resource.spec.project === '' ? 'default' : resource.spec.project) === project),
-    written(entry, resource) {
-      if (resource.metadata.uid !== entry.log.id.uid) return;
-      if (entry.adoptedOperation !== undefined && resource.operation === undefined) {
-        delete entry.adoptedOperation;
-        entry.operationClearedAt = resource.metadata.resourceVersion ?? '';
-      }
-      if (isNewerVersion(resource.metadata.resourceVersion ?? '', entry.resource.metadata.resourceVersion ?? '')) entry.resource = resource;
-      if (resource.metadata.annotations?.[refreshAnnotation] === undefined) delete entry.refresh;
-    },
-    forget(entry) {
-      if (entries.get(entry.key) !== entry) return;
-      entries.delete(entry.key);
-      byInstance.delete(entry.instance);
-    },
-    hasSynced: () => watch?.hasSynced() === true,
-    start() {
-      watch = options.kube.watch({
-        group: 'argoproj.io',
-        version: 'v1alpha1',
-        kind: 'Application',
-        namespace: options.controlNamespace,
-        listener: {
-          upsert: (object) => upsert(object as unknown as Application),
-          remove,
-          synced: forgetOrphans,
-          interrupted: (error) => options.log.warn('the watch of Applications is interrupted; it retries', { reason: error.message }),
-        },
-      });
-    },
-    async stop() {
-      await watch?.stop();
-    },
-  };
+  #add(key: string, resource: Application, id: { namespace: string; name: string; uid: string }): void {
+    const stream = applicationStream(id);
+    const log = new ApplicationLog(id, this.#unclaimed.get(stream) ?? unseen, this.#options.logOptions);
+    this.#unclaimed.delete(stream);
+    const instance = instanceName(id, this.#options.controlNamespace);
+    const entry: Entry = { key, instance, resource, isPresent: true, log, unanswered: 0, recordsPointer: false, wanted: new Set(), operationClearedAt: '' };
+    this.#entries.set(key, entry);
+    this.#byInstance.set(instance, entry);
+  }
+
+  #remove({ namespace = '', name, uid }: { namespace?: string; name: string; uid?: string }): void {
+    const entry = this.#entries.get(`${namespace}/${name}`);
+    if (entry === undefined || (uid !== undefined && entry.log.id.uid !== uid)) return;
+    entry.isPresent = false;
+    this.#options.wake(entry.key);
+  }
+
+  /** After the first complete list: streams that nobody claimed are of applications that were deleted meanwhile. */
+  #endUnclaimed(): void {
+    for (const [stream, folded] of this.#unclaimed) {
+      const id = parseApplicationStream(stream);
+      if (id !== undefined && folded.state.status === 'declared') this.#end(new ApplicationLog(id, folded, this.#options.logOptions), folded.state.isDeleting);
+    }
+    this.#unclaimed.clear();
+  }
+
+  #end(log: ApplicationLog, cascaded: boolean): void {
+    log
+      .execute([{ type: 'ForgetApplication', cascaded }])
+      .catch((error: unknown) =>
+        this.#options.log.error('could not record that an application is gone; the next start will', { stream: log.stream, reason: String(error) }),
+      );
+  }
 }
 
 /** What a reconcile depends on; our own writes of status and metadata are not in it. */
 function whatIsWanted({ spec, operation, metadata }: Application): string {
-  return canonicalJson([spec, operation ?? null, metadata.annotations?.[refreshAnnotation] ?? null, metadata.deletionTimestamp ?? null, metadata.finalizers ?? []]);
+  return canonicalJson([
+    spec,
+    operation ?? null,
+    metadata.annotations?.[refreshAnnotation] ?? null,
+    metadata.deletionTimestamp ?? null,
+    metadata.finalizers ?? [],
+  ]);
 }

@@ -41,7 +41,12 @@ async function writeRows(tx: SqlExecutor, rows: readonly [string, Folded][]): Pr
     `insert into application (stream, version, state, status)
      select * from unnest($1::text[], $2::int[], $3::jsonb[], $4::jsonb[])
      on conflict (stream) do update set version = excluded.version, state = excluded.state, status = excluded.status`,
-    [rows.map(([stream]) => stream), rows.map(([, row]) => row.version), rows.map(([, row]) => JSON.stringify(row.state)), rows.map(([, row]) => JSON.stringify(row.status))],
+    [
+      rows.map(([stream]) => stream),
+      rows.map(([, row]) => row.version),
+      rows.map(([, row]) => JSON.stringify(row.state)),
+      rows.map(([, row]) => JSON.stringify(row.status)),
+    ],
   );
 }
 
@@ -56,4 +61,3 @@ export const applicationsTable = `create table application (
   state jsonb not null,
   status jsonb not null
 )`;
-

@@ -37,11 +37,24 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
     const ref = { ...groupVersionKind(desired.object), namespace: desired.object.metadata.namespace ?? '', name: desired.object.metadata.name };
     const wave = desired.wave === 0 ? {} : { syncWave: desired.wave };
     resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave });
-    if (judgement.refused !== undefined) conditions.push({ type: 'ComparisonWarning', message: `${desired.object.kind} ${desired.object.metadata.name}: the API server refuses the manifest: ${judgement.refused}` });
-    if (judgement.status === 'OutOfSync') drift.push({ ...ref, drift: live === undefined ? 'missing' : 'changed', fields: [...judgement.fields], ...(live === undefined ? {} : lastManager(live)) });
+    if (judgement.refused !== undefined)
+      conditions.push({
+        type: 'ComparisonWarning',
+        message: `${desired.object.kind} ${desired.object.metadata.name}: the API server refuses the manifest: ${judgement.refused}`,
+      });
+    if (judgement.status === 'OutOfSync')
+      drift.push({
+        ...ref,
+        drift: live === undefined ? 'missing' : 'changed',
+        fields: [...judgement.fields],
+        ...(live === undefined ? {} : lastManager(live)),
+      });
     const owner = live === undefined ? undefined : managingInstance(live);
     if (owner !== undefined && owner !== input.instance) {
-      conditions.push({ type: 'SharedResourceWarning', message: `${desired.object.kind}/${desired.object.metadata.name} is part of applications ${input.instance} and ${owner}` });
+      conditions.push({
+        type: 'SharedResourceWarning',
+        message: `${desired.object.kind}/${desired.object.metadata.name} is part of applications ${input.instance} and ${owner}`,
+      });
     }
   }
   for (const object of input.extra) {
@@ -53,7 +66,15 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   const isOutOfSync = drift.length > 0;
   const { manifestSet, sourceType, images } = input.desired;
   return {
-    comparison: { revision: input.revision, manifestSet, sourceType, status: isOutOfSync || isForbidden ? 'OutOfSync' : 'Synced', resources, images: [...images], conditions },
+    comparison: {
+      revision: input.revision,
+      manifestSet,
+      sourceType,
+      status: isOutOfSync || isForbidden ? 'OutOfSync' : 'Synced',
+      resources,
+      images: [...images],
+      conditions,
+    },
     drift,
     health: healthOf(judgements),
   };

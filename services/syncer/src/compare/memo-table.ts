@@ -45,7 +45,13 @@ export function makeMemoTable(database: SqlExecutor, log: Logger): MemoStore & {
           `insert into memo select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
            on conflict (object) do update
            set uid = excluded.uid, manifest = excluded.manifest, ownership = excluded.ownership, live_values = excluded.live_values`,
-          [kept.map((memo) => memo.key), kept.map((memo) => memo.uid), kept.map((memo) => memo.manifest), kept.map((memo) => memo.ownership), kept.map((memo) => memo.values)],
+          [
+            kept.map((memo) => memo.key),
+            kept.map((memo) => memo.uid),
+            kept.map((memo) => memo.manifest),
+            kept.map((memo) => memo.ownership),
+            kept.map((memo) => memo.values),
+          ],
         );
       }
     } catch (error) {

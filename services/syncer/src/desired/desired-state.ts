@@ -4,7 +4,18 @@ import type { Application, ApplicationSpec, IgnoreDifference, ManifestSet } from
 import { AppError, blobScope, canonicalJson, renderManifests } from '@plumbline/contracts';
 import type { Discovery, KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { applicationSyncOptions, classify, groupVersionKind, images, prepare, resourceIdOf, resourceKey, resourceSyncOptions, syncWave, track } from '@plumbline/manifests';
+import {
+  applicationSyncOptions,
+  classify,
+  groupVersionKind,
+  images,
+  prepare,
+  resourceIdOf,
+  resourceKey,
+  resourceSyncOptions,
+  syncWave,
+  track,
+} from '@plumbline/manifests';
 import { limits } from '../limits.ts';
 import type { DesiredObject, DesiredState } from './desired-object.ts';
 
@@ -37,7 +48,8 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
     const known = sets.get(id);
     if (known !== undefined) return known;
     const bytes = (await blobs.get(blobScope.manifests, [id])).get(id);
-    if (bytes === undefined) throw new AppError('unavailable', `manifest set ${id} is not in the blob store; refresh the application to render it again`, { retry: 'later' });
+    if (bytes === undefined)
+      throw new AppError('unavailable', `manifest set ${id} is not in the blob store; refresh the application to render it again`, { retry: 'later' });
     const set = JSON.parse(bytes.toString('utf8')) as ManifestSet;
     remember(sets, id, set);
     return set;
@@ -61,7 +73,7 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
       const name = `${id} ${instance} ${canonicalJson([application.spec.destination, application.spec.syncPolicy?.syncOptions, application.spec.ignoreDifferences])} ${discovery.kinds.length}`;
       const known = states.get(name);
       if (known !== undefined) return known;
-      const state = desiredState(application, instance, id, await manifestSet(id), discovery, sealer);
+      const state = desiredState({ application, instance }, id, await manifestSet(id), discovery, sealer);
       remember(states, name, state);
       return state;
     },
@@ -79,7 +91,8 @@ function remember<V>(map: Map<string, V>, key: string, value: V): void {
   map.set(key, value);
 }
 
-function desiredState(application: Application, instance: string, id: string, set: ManifestSet, discovery: Discovery, sealer: Sealer): DesiredState {
+function desiredState(whose: { application: Application; instance: string }, id: string, set: ManifestSet, discovery: Discovery, sealer: Sealer): DesiredState {
+  const { application, instance } = whose;
   const namespace = application.spec.destination.namespace ?? '';
   const prepared = prepare(
     set.objects.map(({ manifest, file }) => ({ manifest, ...(file === undefined ? {} : { file }) })),

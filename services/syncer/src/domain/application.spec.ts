@@ -54,7 +54,10 @@ describe('comparing', () => {
     drift: drift.map(({ status: _, ...ref }) => ({ ...ref, drift: 'changed', fields: ['/spec/replicas'] })),
   });
 
-  test('the same judgement is recorded once', () => given([declared, compared('r1', [deployment])]).when(recordComparison('r1', [deployment])).thenNothing());
+  test('the same judgement is recorded once', () =>
+    given([declared, compared('r1', [deployment])])
+      .when(recordComparison('r1', [deployment]))
+      .thenNothing());
 
   test('live objects that leave a synced revision are drift', () =>
     given([declared, compared('r1', [deployment])])
@@ -71,15 +74,21 @@ describe('comparing', () => {
       const pointer = { ...comparison(revision, [resource]), manifestSet: 'set-r1' };
       return { type: 'RecordComparison', comparison: pointer, drift: [], isPointerDeferred: true };
     };
-    given([declared, compared('r1', [deployment])]).when(deferred('r2', deployment)).thenNothing();
-    given([declared, compared('r1', [deployment])]).when(deferred('r2', outOfSync(deployment))).thenTypes(['DriftDetected', 'ApplicationCompared']);
+    given([declared, compared('r1', [deployment])])
+      .when(deferred('r2', deployment))
+      .thenNothing();
+    given([declared, compared('r1', [deployment])])
+      .when(deferred('r2', outOfSync(deployment)))
+      .thenTypes(['DriftDetected', 'ApplicationCompared']);
   });
 
   test('the same failure is recorded once, and a comparison ends it', () => {
     const failure = { condition: 'ComparisonError' as const, code: 'manifest-invalid', message: 'bad.yaml:3: …', revision: 'r2' };
     const failing: ApplicationEvent[] = [declared, compared('r1', [deployment]), { type: 'ComparisonFailed', data: failure }];
     given(failing).when({ type: 'RecordComparisonFailure', failure }).thenNothing();
-    given(failing).when(recordComparison('r1', [deployment])).thenTypes(['ApplicationCompared']);
+    given(failing)
+      .when(recordComparison('r1', [deployment]))
+      .thenTypes(['ApplicationCompared']);
   });
 });
 
@@ -89,8 +98,14 @@ describe('automated sync', () => {
       .when(autoSync())
       .then([requested('op', 'r1')]));
 
-  test('does nothing when everything is in sync', () => given([declared, compared('r1', [deployment])]).when(autoSync()).thenNothing());
-  test('does nothing without an automated policy', () => given([declared, compared('r1', [outOfSync(deployment)])]).when(autoSync({})).thenNothing());
+  test('does nothing when everything is in sync', () =>
+    given([declared, compared('r1', [deployment])])
+      .when(autoSync())
+      .thenNothing());
+  test('does nothing without an automated policy', () =>
+    given([declared, compared('r1', [outOfSync(deployment)])])
+      .when(autoSync({}))
+      .thenNothing());
   test('does nothing when it is switched off', () =>
     given([declared, compared('r1', [outOfSync(deployment)])])
       .when(autoSync({ automated: { enabled: false } }))
@@ -104,7 +119,9 @@ describe('automated sync', () => {
   test('an empty render never prunes everything', () => {
     const empty = [declared, compared('r1', [extra(deployment), extra(service)])];
     const skipped = given(empty).when(autoSync()).thenTypes(['AutoSyncSkipped']);
-    given([...empty, ...skipped]).when(autoSync()).thenNothing();
+    given([...empty, ...skipped])
+      .when(autoSync())
+      .thenNothing();
     given(empty)
       .when(autoSync({ automated: { prune: true, allowEmpty: true } }))
       .thenTypes(['SyncRequested']);
@@ -114,24 +131,42 @@ describe('automated sync', () => {
     const after = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), failed('a', 'quota exceeded')];
     const skipped = given(after).when(autoSync()).thenTypes(['AutoSyncSkipped']);
     expect(skipped[0]!.data).toMatchObject({ code: 'already-failed', message: 'Failed last sync attempt to r1: quota exceeded' });
-    given([...after, ...skipped]).when(autoSync()).thenNothing();
-    given([...after, compared('r2', [outOfSync(deployment)])]).when(autoSync()).thenTypes(['SyncRequested']);
+    given([...after, ...skipped])
+      .when(autoSync())
+      .thenNothing();
+    given([...after, compared('r2', [outOfSync(deployment)])])
+      .when(autoSync())
+      .thenTypes(['SyncRequested']);
   });
 
   test('a commit that changes no manifest is no reason to undo what was changed by hand, and a reason to try a failed sync again', () => {
     const next = { ...comparison('r2', [outOfSync(deployment)]), manifestSet: 'set-r1' };
     const pointer: ApplicationEvent = { type: 'ApplicationCompared', data: { ...next, resources: [...next.resources], images: [], conditions: [] } };
     const synced = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), succeeded('a', 'r1'), pointer];
-    given(synced).when(autoSync({ automated: { prune: true } })).thenNothing();
+    given(synced)
+      .when(autoSync({ automated: { prune: true } }))
+      .thenNothing();
     const broken = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), failed('a', 'no quota'), pointer];
     given(broken).when(autoSync()).thenTypes(['SyncRequested']);
   });
 
   test('drift of a synced revision is healed only where the policy says so, and only what drifted', () => {
-    const drifted = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), succeeded('a', 'r1'), compared('r1', [outOfSync(deployment), service])];
-    given(drifted).when(autoSync({ automated: { prune: true } })).thenNothing();
+    const drifted = [
+      declared,
+      compared('r1', [outOfSync(deployment)]),
+      requested('a', 'r1'),
+      started('a'),
+      succeeded('a', 'r1'),
+      compared('r1', [outOfSync(deployment), service]),
+    ];
+    given(drifted)
+      .when(autoSync({ automated: { prune: true } }))
+      .thenNothing();
     const [heal] = given(drifted).when(autoSync()).thenTypes(['SyncRequested']);
-    expect(heal!.data).toMatchObject({ trigger: 'self-heal', operation: { resources: [{ group: 'apps', kind: 'Deployment', namespace: 'shop', name: 'web' }] } });
+    expect(heal!.data).toMatchObject({
+      trigger: 'self-heal',
+      operation: { resources: [{ group: 'apps', kind: 'Deployment', namespace: 'shop', name: 'web' }] },
+    });
   });
 
   test('a newer commit does not wait for the retries of an older one', () => {
@@ -169,7 +204,9 @@ describe('self-heal', () => {
     const command: ApplicationCommand = { type: 'HealLastGood', operationId: 'op', policy: automated, drift, now: startedAt };
     const [, heal] = given(broken).when(command).thenTypes(['DriftDetected', 'SyncRequested']);
     expect(heal!.data).toMatchObject({ trigger: 'self-heal', revision: 'r1', manifestSet: 'set-r1' });
-    given(broken).when({ ...command, policy: { automated: {} } }).thenNothing();
+    given(broken)
+      .when({ ...command, policy: { automated: {} } })
+      .thenNothing();
   });
 });
 
@@ -189,32 +226,69 @@ describe('an operation', () => {
 
   test('is retried with back-off while that can help', () => {
     const [, retry] = given(running).when(complete('SyncFailed', true)).thenTypes(['SyncStepCompleted', 'SyncRetryScheduled']);
-    expect(retry!.data).toMatchObject({ attempt: 1, at: new Date(startedAt + 5000).toISOString(), message: expect.stringContaining('Deployment shop/web: quota exceeded') as string });
+    expect(retry!.data).toMatchObject({
+      attempt: 1,
+      at: new Date(startedAt + 5000).toISOString(),
+      message: expect.stringContaining('Deployment shop/web: quota exceeded') as string,
+    });
   });
 
-  test('fails at once where only another manifest helps', () => given(running).when(complete('SyncFailed', false)).thenTypes(['SyncStepCompleted', 'SyncFailed']));
+  test('fails at once where only another manifest helps', () =>
+    given(running).when(complete('SyncFailed', false)).thenTypes(['SyncStepCompleted', 'SyncFailed']));
 
   test('takes the outcome of a step once', () => {
     const after = given(running).when(complete('Synced', false)).thenTypes(['SyncStepCompleted', 'SyncApplied', 'SyncSucceeded']);
-    given([...running, ...after]).when(complete('Synced', false)).thenRefused('failed-precondition');
+    given([...running, ...after])
+      .when(complete('Synced', false))
+      .thenRefused('failed-precondition');
   });
 
   test('is alone: a second one by hand is refused, the same one again is nothing', () => {
-    const request: ApplicationCommand = { type: 'RequestSync', operationId: 'b', initiatedBy: { username: 'admin' }, revision: 'r1', manifestSet: 'set-r1', operation: {}, retry: undefined, allowEmpty: false };
+    const request: ApplicationCommand = {
+      type: 'RequestSync',
+      operationId: 'b',
+      initiatedBy: { username: 'admin' },
+      revision: 'r1',
+      manifestSet: 'set-r1',
+      operation: {},
+      retry: undefined,
+      allowEmpty: false,
+    };
     given(running).when(request).thenRefused('failed-precondition');
-    given(running).when({ ...request, operationId: 'a' }).thenNothing();
+    given(running)
+      .when({ ...request, operationId: 'a' })
+      .thenNothing();
   });
 
   test('by hand does not delete everything either', () => {
     const empty = [declared, compared('r1', [extra(deployment)])];
-    const request: ApplicationCommand = { type: 'RequestSync', operationId: 'b', initiatedBy: { username: 'admin' }, revision: 'r1', manifestSet: 'set-r1', operation: { prune: true }, retry: undefined, allowEmpty: false };
+    const request: ApplicationCommand = {
+      type: 'RequestSync',
+      operationId: 'b',
+      initiatedBy: { username: 'admin' },
+      revision: 'r1',
+      manifestSet: 'set-r1',
+      operation: { prune: true },
+      retry: undefined,
+      allowEmpty: false,
+    };
     given(empty).when(request).thenTypes(['SyncRequested', 'SyncFailed']);
-    given(empty).when({ ...request, allowEmpty: true }).thenTypes(['SyncRequested']);
+    given(empty)
+      .when({ ...request, allowEmpty: true })
+      .thenTypes(['SyncRequested']);
   });
 });
 
 describe('the folds', () => {
-  const events = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), failed('a', 'no'), succeeded('a', 'r1'), compared('r2', [deployment, service])];
+  const events = [
+    declared,
+    compared('r1', [outOfSync(deployment)]),
+    requested('a', 'r1'),
+    started('a'),
+    failed('a', 'no'),
+    succeeded('a', 'r1'),
+    compared('r2', [deployment, service]),
+  ];
 
   test('never throw, whatever the order of events', () =>
     assert(
@@ -256,7 +330,12 @@ describe('small rules', () => {
   });
 
   test('what may be secret does not get into the log', () => {
-    const source = { repoURL: 'https://me:canary@git.example.com/x.git', path: '.', helm: { values: 'password: canary', parameters: [{ name: 'p', value: 'canary' }], valuesObject: { a: 'canary' } }, plugin: { env: 'canary' } };
+    const source = {
+      repoURL: 'https://me:canary@git.example.com/x.git',
+      path: '.',
+      helm: { values: 'password: canary', parameters: [{ name: 'p', value: 'canary' }], valuesObject: { a: 'canary' } },
+      plugin: { env: 'canary' },
+    };
     const redacted = redactSpec({ project: '', destination: {}, source, sources: [source] }, () => 'f00dfeedf00dfeed');
     expect(JSON.stringify(redacted)).not.toContain('canary');
     expect(redacted.source?.repoURL).toBe('https://git.example.com/x.git');

@@ -61,7 +61,8 @@ function recordComparison(command: Command<'RecordComparison'>, state: Declared)
     data: { ...comparison, resources: [...comparison.resources], images: [...comparison.images], conditions: [...comparison.conditions] },
   };
   // Another commit with the same manifests is the same desired state.
-  const drifted = before?.manifestSet === comparison.manifestSet && before.status === 'Synced' && comparison.status === 'OutOfSync' && state.operation?.phase !== 'Running';
+  const drifted =
+    before?.manifestSet === comparison.manifestSet && before.status === 'Synced' && comparison.status === 'OutOfSync' && state.operation?.phase !== 'Running';
   if (!drifted) return [compared];
   const shown = drift.slice(0, driftedResourcesMax);
   return [{ type: 'DriftDetected', data: { revision: comparison.revision, resources: shown, more: drift.length - shown.length } }, compared];
@@ -139,17 +140,15 @@ function completeStep(command: Command<'CompleteStep'>, state: Declared): Applic
   }
   if (step + 1 < operation.steps.length) return [completed];
   const message = operation.operation.dryRun === true ? 'dry run: nothing was changed' : 'successfully synced (all tasks run)';
-  return [
-    completed,
-    { type: 'SyncApplied', data: { operationId } },
-    { type: 'SyncSucceeded', data: { operationId, revision: operation.revision, message } },
-  ];
+  return [completed, { type: 'SyncApplied', data: { operationId } }, { type: 'SyncSucceeded', data: { operationId, revision: operation.revision, message } }];
 }
 
 const reasonsShown = 3;
 
 function reasons(failed: readonly ResourceResult[]): string {
-  const shown = failed.slice(0, reasonsShown).map((result) => `${result.kind} ${result.namespace === '' ? '' : `${result.namespace}/`}${result.name}: ${result.message}`);
+  const shown = failed
+    .slice(0, reasonsShown)
+    .map((result) => `${result.kind} ${result.namespace === '' ? '' : `${result.namespace}/`}${result.name}: ${result.message}`);
   if (failed.length > reasonsShown) shown.push(`and ${failed.length - reasonsShown} more`);
   return shown.join('; ');
 }

@@ -34,5 +34,7 @@ function redactSource(source: ApplicationSource, keyedHash: (value: string) => s
 
 /** `https://user:token@host/x` → `https://host/x`; anything without user info is left as it is. */
 export function withoutUserInfo(url: string): string {
-  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, (whole, scheme: string) => (scheme.toLowerCase().startsWith('ssh') ? whole.replace(/:[^@/]*@/, '@') : scheme));
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, (whole, scheme: string) =>
+    scheme.toLowerCase().startsWith('ssh') ? whole.replace(/:[^@/]*@/, '@') : scheme,
+  );
 }

@@ -19,7 +19,7 @@ export interface LiveRow {
 export interface ClusterStateOptions {
   kube: KubeClient;
   log: Logger;
-  /** True: the object's key is wanted by an application, so it's kept whole. */
+  /** True: an application wants this object, so it's kept whole. */
   isManaged(key: string, object: KubeObject): boolean;
   /** An object appeared, changed or went. `before` and `after` are rows; one of them may be missing. */
   onChange(key: string, before: LiveRow | undefined, after: LiveRow | undefined): void;
@@ -27,122 +27,129 @@ export interface ClusterStateOptions {
 
 export type KindState = 'synced' | 'pending' | 'interrupted' | 'unknown-kind';
 
-/**
- * Live objects of one cluster, kept by one watch per kind. Never asked for a kind that isn't watched: `watchKind` first.
- * A kind that is not `synced` tells nothing about absence.
- */
-export interface ClusterState {
-  watchKind(group: string, kind: string): Promise<KindState>;
-  kindState(group: string, kind: string): KindState;
-  row(key: string): LiveRow | undefined;
-  childrenOf(uid: string): readonly LiveRow[];
-  rows(): Iterable<LiveRow>;
-  /** An answer of the API server that is newer than what the watch has told so far. */
-  observe(object: KubeObject): void;
-  /** The whole object behind a row that had its metadata only. */
-  complete(object: KubeObject): void;
-  stop(): Promise<void>;
-}
-
 interface WatchedKind {
   watch: Watch;
   state: KindState;
   synced: Promise<void>;
 }
 
-export function makeClusterState(options: ClusterStateOptions): ClusterState {
-  const rows = new Map<string, LiveRow>();
-  const children = new Map<string, Set<string>>();
-  const kinds = new Map<string, WatchedKind>();
+/** A first list takes milliseconds; longer than this the application shows that it waits. */
+const firstListWaitMs = 5_000;
 
-  const setRow = (key: string, row: LiveRow | undefined): void => {
-    const before = rows.get(key);
-    for (const uid of before?.ownerUids ?? []) children.get(uid)?.delete(key);
-    if (row === undefined) rows.delete(key);
-    else {
-      rows.set(key, row);
-      for (const uid of row.ownerUids) (children.get(uid) ?? setIn(children, uid, new Set<string>())).add(key);
-    }
-    options.onChange(key, before, row);
-  };
+/**
+ * Live objects of one cluster, kept by one watch per kind. Never asked for a kind that isn't watched: `watchKind` first.
+ * A kind that is not `synced` tells nothing about absence.
+ */
+export class ClusterState {
+  readonly #options: ClusterStateOptions;
+  readonly #rows = new Map<string, LiveRow>();
+  readonly #children = new Map<string, Set<string>>();
+  readonly #kinds = new Map<string, WatchedKind>();
 
-  const upsert = (object: KubeObject): void => {
+  constructor(options: ClusterStateOptions) {
+    this.#options = options;
+  }
+
+  /** Watches the kind, and waits a moment for its first complete list. */
+  async watchKind(group: string, kind: string): Promise<KindState> {
+    const name = `${group}/${kind}`;
+    const state = this.#kinds.get(name)?.state ?? (await this.#startWatch(group, kind));
+    const watched = this.#kinds.get(name);
+    if (state !== 'pending' || watched === undefined) return state;
+    await Promise.race([watched.synced, new Promise((resolve) => void setTimeout(resolve, firstListWaitMs).unref())]);
+    return watched.state;
+  }
+
+  kindState(group: string, kind: string): KindState {
+    return this.#kinds.get(`${group}/${kind}`)?.state ?? 'unknown-kind';
+  }
+
+  row(key: string): LiveRow | undefined {
+    return this.#rows.get(key);
+  }
+
+  childrenOf(uid: string): readonly LiveRow[] {
+    return [...(this.#children.get(uid) ?? [])].flatMap((key) => this.#rows.get(key) ?? []);
+  }
+
+  /** An answer of the API server that may be newer than what the watch has told so far. */
+  observe(object: KubeObject): void {
     const key = resourceKey(resourceIdOf(object));
-    const before = rows.get(key);
+    const before = this.#rows.get(key);
     if (before !== undefined && !isNewer(object, before)) return;
-    setRow(key, toRow(key, object, options.isManaged(key, object)));
-  };
+    this.#set(key, toRow(key, object, this.#options.isManaged(key, object)));
+  }
 
-  const remove = (object: KubeObject): void => {
+  /** The whole object behind a row that had its metadata only. */
+  complete(object: KubeObject): void {
     const key = resourceKey(resourceIdOf(object));
-    const before = rows.get(key);
-    // The name may have been taken by a new object whose event came by another way first.
-    if (before === undefined || (object.metadata.uid !== undefined && before.uid !== object.metadata.uid)) return;
-    setRow(key, undefined);
-  };
+    const before = this.#rows.get(key);
+    if (before === undefined || before.object === undefined || isNewer(object, before)) this.#set(key, toRow(key, object, true));
+  }
 
-  const startWatch = async (group: string, kind: string, name: string): Promise<KindState> => {
-    let info = (await options.kube.discover()).findKind(group, kind);
-    if (info === undefined) info = (await options.kube.discover({ refresh: true })).findKind(group, kind);
+  async stop(): Promise<void> {
+    await Promise.all([...this.#kinds.values()].map((kind) => kind.watch.stop()));
+  }
+
+  async #startWatch(group: string, kind: string): Promise<KindState> {
+    const { kube, log } = this.#options;
+    const name = `${group}/${kind}`;
+    const info = (await kube.discover()).findKind(group, kind) ?? (await kube.discover({ refresh: true })).findKind(group, kind);
     if (info === undefined) return 'unknown-kind';
-    const known = kinds.get(name);
+    const known = this.#kinds.get(name);
     if (known !== undefined) return known.state;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const watch = options.kube.watch({
+    const become = (state: KindState): void => {
+      const watched = this.#kinds.get(name);
+      if (watched !== undefined) watched.state = state;
+    };
+    const watch = kube.watch({
       group,
       version: info.version,
       kind,
       listener: {
-        upsert,
-        remove,
+        upsert: (object) => this.observe(object),
+        remove: (object) => this.#remove(object),
         synced: () => {
-          watched.state = 'synced';
+          become('synced');
           resolve();
         },
         interrupted: (error) => {
-          if (watched.state === 'synced') options.log.warn('watch interrupted, absence of objects is unknown until it resumes', { group, kind, reason: error.message });
-          watched.state = 'interrupted';
+          if (this.kindState(group, kind) === 'synced')
+            log.warn('watch interrupted, absence of objects is unknown until it resumes', { group, kind, reason: error.message });
+          become('interrupted');
         },
       },
     });
-    const watched: WatchedKind = { watch, state: 'pending', synced: promise };
-    kinds.set(name, watched);
+    this.#kinds.set(name, { watch, state: 'pending', synced: promise });
     return 'pending';
-  };
+  }
 
-  return {
-    async watchKind(group, kind) {
-      const name = `${group}/${kind}`;
-      const state = kinds.get(name)?.state ?? (await startWatch(group, kind, name));
-      if (state !== 'pending') return state;
-      const watched = kinds.get(name)!;
-      await Promise.race([watched.synced, pause(firstListWaitMs)]);
-      return watched.state;
-    },
-    kindState: (group, kind) => kinds.get(`${group}/${kind}`)?.state ?? 'unknown-kind',
-    row: (key) => rows.get(key),
-    childrenOf: (uid) => [...(children.get(uid) ?? [])].flatMap((key) => rows.get(key) ?? []),
-    rows: () => rows.values(),
-    observe: upsert,
-    complete(object) {
-      const key = resourceKey(resourceIdOf(object));
-      const before = rows.get(key);
-      if (before === undefined || before.object === undefined || isNewer(object, before)) setRow(key, toRow(key, object, true));
-    },
-    async stop() {
-      await Promise.all([...kinds.values()].map((kind) => kind.watch.stop()));
-    },
-  };
-}
+  #remove(object: KubeObject): void {
+    const key = resourceKey(resourceIdOf(object));
+    const before = this.#rows.get(key);
+    // The name may have been taken by a new object whose event came by another way first.
+    if (before === undefined || (object.metadata.uid !== undefined && before.uid !== object.metadata.uid)) return;
+    this.#set(key, undefined);
+  }
 
-/** A first list takes milliseconds; longer than this the application shows that it waits. */
-const firstListWaitMs = 5_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());
-
-function setIn<K, V>(map: Map<K, V>, key: K, value: V): V {
-  map.set(key, value);
-  return value;
+  #set(key: string, row: LiveRow | undefined): void {
+    const before = this.#rows.get(key);
+    for (const uid of before?.ownerUids ?? []) {
+      const siblings = this.#children.get(uid);
+      siblings?.delete(key);
+      if (siblings?.size === 0) this.#children.delete(uid);
+    }
+    if (row === undefined) this.#rows.delete(key);
+    else {
+      this.#rows.set(key, row);
+      for (const uid of row.ownerUids) {
+        const siblings = this.#children.get(uid) ?? new Set();
+        this.#children.set(uid, siblings.add(key));
+      }
+    }
+    this.#options.onChange(key, before, row);
+  }
 }
 
 /** Whether an object is newer than a row. */

@@ -1,8 +1,8 @@
 import type { Logger } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import { managingInstance } from '@plumbline/manifests';
-import type { ClusterState, LiveRow } from './cluster-state.ts';
-import { makeClusterState } from './cluster-state.ts';
+import type { LiveRow } from './cluster-state.ts';
+import { ClusterState } from './cluster-state.ts';
 
 /** Who is told when live objects change. */
 export interface ClusterListener {
@@ -38,7 +38,7 @@ export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterList
     for (const applicationKey of wantedBy.get(key) ?? []) listener.changed({ key: applicationKey });
   };
 
-  const state = makeClusterState({
+  const state = new ClusterState({
     kube,
     log,
     isManaged: (key, object) => wantedBy.has(key) || managingInstance(object) !== undefined,
@@ -65,7 +65,9 @@ export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterList
     managedBy: (instance) => managed.get(instance) ?? [],
     watchBeside(group, kind) {
       if (state.kindState(group, kind) !== 'unknown-kind') return;
-      void state.watchKind(group, kind).catch((error: unknown) => log.warn('could not watch a kind for the resource tree', { group, kind, reason: String(error) }));
+      void state
+        .watchKind(group, kind)
+        .catch((error: unknown) => log.warn('could not watch a kind for the resource tree', { group, kind, reason: String(error) }));
     },
     stop: () => state.stop(),
   };

@@ -40,7 +40,10 @@ export async function adoptOperation(entry: Entry, desired: DesiredState, target
     if (failure.retry === 'later' || failure.code === 'conflict') throw failure;
     // What was asked for can't be: that is the operation's outcome, not a reason to try for ever.
     const asked = { revision: operation.sync.revision ?? target.commit, manifestSet: desired.manifestSet };
-    await entry.log.execute([request(asked), { type: 'FailSync', operationId, phase: 'Error', message: failure.message, now: context.clock(), canRetry: false }], { actor });
+    await entry.log.execute(
+      [request(asked), { type: 'FailSync', operationId, phase: 'Error', message: failure.message, now: context.clock(), canRetry: false }],
+      { actor },
+    );
   }
   entry.adoptedOperation = operationId;
 }
@@ -76,7 +79,8 @@ function operationSetAt(application: Application): string {
 async function revisionOf(entry: Entry, operation: Operation, desired: DesiredState, target: Target, context: ReconcileContext): Promise<Asked> {
   const source = sourceOf(entry.resource);
   const asked = operation.sync?.revision;
-  if (asked === undefined || asked === '' || asked === target.commit || asked === refOf(source)) return { revision: target.commit, manifestSet: desired.manifestSet };
+  if (asked === undefined || asked === '' || asked === target.commit || asked === refOf(source))
+    return { revision: target.commit, manifestSet: desired.manifestSet };
   const { repository, commit, tree } = await context.bus.call(ensureRevision, { url: source.repoURL, ref: asked });
   const state = declaredState(entry);
   if (state === undefined) throw new AppError('internal', `application ${entry.key} is not declared`);

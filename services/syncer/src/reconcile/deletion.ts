@@ -25,7 +25,8 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
     for (const groupKind of new Set(kinds)) {
       const [group = '', kind = ''] = groupKind.split('/');
       const watched = await context.cluster.state.watchKind(group, kind);
-      if (watched !== 'synced' && watched !== 'unknown-kind') throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
+      if (watched !== 'synced' && watched !== 'unknown-kind')
+        throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
     }
     const left = deletable(entry, context);
     await entry.log.execute([{ type: 'StartDeletion', cascade, resources: left.length }]);
@@ -65,5 +66,7 @@ async function removeFinalizer(entry: Entry, finalizer: string, context: Reconci
   const left = finalizers.filter((other) => other !== finalizer);
   // The resourceVersion makes it a precondition: a finalizer that somebody added meanwhile isn't lost.
   const patch = { metadata: { finalizers: left, ...(resourceVersion === undefined ? {} : { resourceVersion }) } };
-  await context.cluster.kube.mergePatch({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name }, patch, { fieldManager: fieldManager.status });
+  await context.cluster.kube.mergePatch({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name }, patch, {
+    fieldManager: fieldManager.status,
+  });
 }

@@ -17,7 +17,11 @@ import type { Entry } from './entry.ts';
  * brings, and `cluster-unreachable` while a kind's state is in doubt: absence is never guessed.
  */
 export async function watchEverythingOf(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
-  entry.wanted = cluster.want(entry.key, entry.wanted, desired.objects.map(({ key }) => key));
+  entry.wanted = cluster.want(
+    entry.key,
+    entry.wanted,
+    desired.objects.map(({ key }) => key),
+  );
   const discovery = await cluster.kube.discover();
   const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
   const wanted = new Map(desired.objects.map(({ object }) => [groupKindOf(object), object]));
@@ -92,7 +96,11 @@ export function namespacedBy(discovery: Discovery): (object: KubeObject) => bool
 }
 
 /** The project's word about one object, asked anew each time: policy may have changed since the last write. */
-export function projectVerdict(application: Application, world: World, isNamespaced: (object: KubeObject) => boolean): (object: KubeObject) => string | undefined {
+export function projectVerdict(
+  application: Application,
+  world: World,
+  isNamespaced: (object: KubeObject) => boolean,
+): (object: KubeObject) => string | undefined {
   return (object) => {
     const name = application.spec.project === '' ? 'default' : application.spec.project;
     const project = world.project(name);
@@ -103,4 +111,3 @@ export function projectVerdict(application: Application, world: World, isNamespa
     return verdict.allowed ? undefined : verdict.reason;
   };
 }
-

@@ -136,7 +136,12 @@ async function serveRefresh(entry: Entry, repoURL: string, context: ReconcileCon
 }
 
 /** Records the comparison, lets the automated policy decide, and moves the operation that runs. */
-async function decideAndSync(entry: Entry, seen: { desired: DesiredState; compared: Compared; target: Target }, context: ReconcileContext, why: Why): Promise<void> {
+async function decideAndSync(
+  entry: Entry,
+  seen: { desired: DesiredState; compared: Compared; target: Target },
+  context: ReconcileContext,
+  why: Why,
+): Promise<void> {
   const { clock } = context;
   const policy = entry.resource.spec.syncPolicy;
   // A push to a repository that many follow is work for those whose manifests changed; the others' commit can wait.
@@ -184,4 +189,3 @@ async function failComparison(entry: Entry, context: ReconcileContext, failure: 
   };
   await advanceOperation(entry, desired, [{ type: 'RecordHealth', ...compared.health }, heal], context, why);
 }
-

@@ -15,7 +15,6 @@ import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
 import { extraObjects, namespacedBy, projectVerdict } from './observe.ts';
 
-
 type Why = { correlation?: string };
 
 /**
@@ -23,7 +22,13 @@ type Why = { correlation?: string };
  * step's intent is in the log before the first write, each outcome right after. Killed anywhere, the next call resumes
  * at the step that has no outcome yet.
  */
-export async function advanceOperation(entry: Entry, desired: DesiredState, commands: readonly ApplicationCommand[], context: ReconcileContext, why: Why): Promise<void> {
+export async function advanceOperation(
+  entry: Entry,
+  desired: DesiredState,
+  commands: readonly ApplicationCommand[],
+  context: ReconcileContext,
+  why: Why,
+): Promise<void> {
   const operation = runningAfter(entry, commands);
   if (operation === undefined) {
     await entry.log.execute(commands, why);
@@ -93,7 +98,13 @@ async function comparedAfter(entry: Entry, desired: DesiredState, operation: Ope
   return comparisonCommands(await compareNow(entry, desired, state.comparison.revision, context, false));
 }
 
-async function applyOnce(entry: Entry, desired: DesiredState, step: Step, operation: OperationRecord, context: ReconcileContext): Promise<NonNullable<Entry['applied']>['outcome']> {
+async function applyOnce(
+  entry: Entry,
+  desired: DesiredState,
+  step: Step,
+  operation: OperationRecord,
+  context: ReconcileContext,
+): Promise<NonNullable<Entry['applied']>['outcome']> {
   const name = `${operation.operationId} ${operation.attempt} ${operation.stepsCompleted}`;
   if (entry.applied?.step === name) return entry.applied.outcome;
   context.assertOwner();

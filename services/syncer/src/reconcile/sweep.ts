@@ -15,7 +15,8 @@ export function makeSweep(applications: Applications, wake: (key: string) => voi
     let index = 0;
     for (const entry of applications.all()) {
       const state = declaredState(entry);
-      const isUnsettled = state === undefined || state.operation?.phase === 'Running' || state.failure !== undefined || state.isDeleting || state.comparison?.status !== 'Synced';
+      const isUnsettled =
+        state === undefined || state.operation?.phase === 'Running' || state.failure !== undefined || state.isDeleting || state.comparison?.status !== 'Synced';
       const isItsTurn = index++ % sweepsPerRound === sweep % sweepsPerRound;
       if (isItsTurn) entry.recordsPointer = true;
       if (isUnsettled || isItsTurn) wake(entry.key);

@@ -14,7 +14,8 @@ export function sourceOf(application: Application): ApplicationSource {
   if (first === undefined) throw new AppError('invalid-argument', 'spec.source is missing: name a repository and a path');
   if (all.length > 1) throw new AppError('unsupported', `spec.sources has ${all.length} members: this version renders one source`);
   if (first.repoURL === '') throw new AppError('invalid-argument', 'spec.source.repoURL is empty');
-  if (first.chart !== undefined && first.chart !== '') throw new AppError('unsupported', 'spec.source.chart: this version reads charts from Git repositories only (spec.source.path)');
+  if (first.chart !== undefined && first.chart !== '')
+    throw new AppError('unsupported', 'spec.source.chart: this version reads charts from Git repositories only (spec.source.path)');
   if (first.path === undefined || first.path === '') throw new AppError('invalid-argument', 'spec.source.path is missing: name the directory of the manifests');
   return first;
 }
@@ -26,7 +27,8 @@ export function assertDestination(application: Application): void {
     throw new AppError('invalid-argument', `spec.destination has both name (${name}) and server (${server}): give one of them`);
   }
   const isHere = server === inClusterServer || name === inClusterName;
-  if (!isHere) throw new AppError('not-found', `there are no clusters with this ${name === undefined || name === '' ? `server: ${server ?? ''}` : `name: ${name}`}`);
+  if (!isHere)
+    throw new AppError('not-found', `there are no clusters with this ${name === undefined || name === '' ? `server: ${server ?? ''}` : `name: ${name}`}`);
 }
 
 /** Throws `permission-denied` when the project doesn't exist or forbids source or destination. */

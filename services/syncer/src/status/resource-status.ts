@@ -9,7 +9,10 @@ import { limits } from '../limits.ts';
 export function resourceStatus(status: ApplicationStatus, application: Application, controlNamespace: string): Record<string, unknown> {
   const { historyLimit: _, ...shown } = status;
   const { source, sources } = application.spec;
-  const comparedTo = shown.sync.comparedTo === undefined ? {} : { comparedTo: { ...shown.sync.comparedTo, ...(source === undefined ? {} : { source }), ...(sources === undefined ? {} : { sources }) } };
+  const comparedTo =
+    shown.sync.comparedTo === undefined
+      ? {}
+      : { comparedTo: { ...shown.sync.comparedTo, ...(source === undefined ? {} : { source }), ...(sources === undefined ? {} : { sources }) } };
   const full: Record<string, unknown> = {
     ...shown,
     sync: { ...shown.sync, ...comparedTo },
@@ -24,7 +27,10 @@ export function resourceStatus(status: ApplicationStatus, application: Applicati
 function fitted(status: Record<string, unknown>): Record<string, unknown> {
   if (JSON.stringify(status).length <= limits.statusBytesMax) return status;
   const operationState = status['operationState'] as { syncResult?: object } | undefined;
-  const short = { ...status, ...(operationState === undefined ? {} : { operationState: { ...operationState, syncResult: { ...operationState.syncResult, resources: [] } } }) };
+  const short = {
+    ...status,
+    ...(operationState === undefined ? {} : { operationState: { ...operationState, syncResult: { ...operationState.syncResult, resources: [] } } }),
+  };
   return JSON.stringify(short).length <= limits.statusBytesMax ? short : { ...short, resources: [] };
 }
 

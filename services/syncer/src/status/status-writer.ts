@@ -88,7 +88,7 @@ export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
     async stop() {
       isStopped = true;
       for (const writing of writings.values()) if (writing.timer !== undefined) clearTimeout(writing.timer);
-      await Promise.allSettled([...writings.values()].map((writing) => writing.inFlight));
+      await Promise.allSettled([...writings.values()].flatMap((writing) => writing.inFlight ?? []));
     },
   };
 }
@@ -106,7 +106,9 @@ function waitBefore(writing: Writing, now: number): number {
 /** What people wait for: an operation that ended, another sync or health status. */
 function isJudgementNew(entry: Entry): boolean {
   const { status } = entry.log.folded;
-  const shown = entry.resource.status as { sync?: { status?: string; revision?: string }; health?: { status?: string }; operationState?: { phase?: string; finishedAt?: string } } | undefined;
+  const shown = entry.resource.status as
+    | { sync?: { status?: string; revision?: string }; health?: { status?: string }; operationState?: { phase?: string; finishedAt?: string } }
+    | undefined;
   return (
     entry.adoptedOperation !== undefined ||
     shown?.sync?.status !== status.sync.status ||

@@ -45,7 +45,10 @@ export async function applyStep(step: Step, context: StepContext): Promise<StepO
       outcome.canRetry ||= canRetry;
     }
   };
-  const attempt = async (object: KubeObject, work: () => Promise<Partial<ResourceResult> & Pick<ResourceResult, 'status' | 'message'>>): Promise<{ result: ResourceResult; canRetry: boolean }> => {
+  const attempt = async (
+    object: KubeObject,
+    work: () => Promise<Partial<ResourceResult> & Pick<ResourceResult, 'status' | 'message'>>,
+  ): Promise<{ result: ResourceResult; canRetry: boolean }> => {
     const base = { ...groupVersionKind(object), namespace: object.metadata.namespace ?? '', name: object.metadata.name, syncPhase: step.phase };
     const forbidden = context.forbidden(object);
     if (forbidden !== undefined) return { result: { ...base, status: 'SyncFailed', message: forbidden }, canRetry: false };
@@ -90,7 +93,11 @@ async function prune(object: KubeObject, context: StepContext): Promise<Pick<Res
   return { status: 'Pruned', message: 'pruned' };
 }
 
-async function apply({ object, isHook }: PlannedObject, step: Step, context: StepContext): Promise<Partial<ResourceResult> & Pick<ResourceResult, 'status' | 'message'>> {
+async function apply(
+  { object, isHook }: PlannedObject,
+  step: Step,
+  context: StepContext,
+): Promise<Partial<ResourceResult> & Pick<ResourceResult, 'status' | 'message'>> {
   const desired = context.desired(object);
   const live = context.live(desired.key);
   const used = images([object]);
@@ -100,7 +107,8 @@ async function apply({ object, isHook }: PlannedObject, step: Step, context: Ste
     throw new AppError('owned-by-another', `it belongs to application ${owner}: remove it from one of the two`);
   }
   if (isHook) await prepareHook(desired, live, context);
-  else if ((await context.judge.judge(desired, live, true)).status === 'Synced') return { ...extra, status: 'Synced', message: `${described(object)} unchanged` };
+  else if ((await context.judge.judge(desired, live, true)).status === 'Synced')
+    return { ...extra, status: 'Synced', message: `${described(object)} unchanged` };
   const answer = await write(desired, live, context);
   if (context.operation.operation.dryRun === true) return { ...extra, status: 'Synced', message: `${described(object)} ${verb(live, answer)} (dry run)` };
   context.observe(answer);
@@ -119,9 +127,16 @@ async function write(desired: DesiredObject, live: KubeObject | undefined, conte
   const isForced = desired.options.force || operation.operation.syncStrategy?.hook?.force === true || operation.operation.syncStrategy?.apply?.force === true;
   if (desired.options.replace && live !== undefined && !isDryRun) {
     const resourceVersion = live.metadata.resourceVersion;
-    return kube.replace({ ...desired.object, metadata: { ...desired.object.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) } }, { fieldManager: fieldManager.objects });
+    return kube.replace(
+      { ...desired.object, metadata: { ...desired.object.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) } },
+      { fieldManager: fieldManager.objects },
+    );
   }
-  const options = { fieldManager: fieldManager.objects, dryRun: isDryRun, fieldValidation: desired.options.validate ? ('Strict' as const) : ('Ignore' as const) };
+  const options = {
+    fieldManager: fieldManager.objects,
+    dryRun: isDryRun,
+    fieldValidation: desired.options.validate ? ('Strict' as const) : ('Ignore' as const),
+  };
   try {
     return await kube.apply(desired.object, options);
   } catch (error) {

@@ -12,7 +12,10 @@ export function planOf(operation: OperationRecord, desired: DesiredState, extra:
   const isPartial = resources !== undefined;
   const isSelected = (object: KubeObject): boolean => {
     const { group, kind, namespace, name } = resourceIdOf(object);
-    return resources === undefined || resources.some((one) => (one.group ?? '') === group && one.kind === kind && one.name === name && (one.namespace ?? namespace) === namespace);
+    return (
+      resources === undefined ||
+      resources.some((one) => (one.group ?? '') === group && one.kind === kind && one.name === name && (one.namespace ?? namespace) === namespace)
+    );
   };
   // Hooks belong to whole syncs (Argo CD; argocd-compat B027).
   const withHooks = !isPartial && syncStrategy?.apply === undefined;
@@ -26,7 +29,9 @@ export const stepHeads = (steps: readonly Step[]): { phase: Step['phase']; wave:
 
 /** A plan that changed under a running operation (objects went meanwhile) is started again rather than guessed at. */
 export function fitsPlan(operation: OperationRecord, steps: readonly Step[]): boolean {
-  return operation.steps.length === steps.length && operation.steps.every((head, index) => head.phase === steps[index]!.phase && head.wave === steps[index]!.wave);
+  return (
+    operation.steps.length === steps.length && operation.steps.every((head, index) => head.phase === steps[index]!.phase && head.wave === steps[index]!.wave)
+  );
 }
 
 export type Progress = { state: 'waiting' } | { state: 'done'; results: ResourceResult[] };
@@ -46,23 +51,27 @@ export function progressOf(step: Step, results: readonly ResourceResult[], isLas
     if (isHook) {
       const outcome = hookOutcome(live(key));
       if (outcome === 'running') isWaiting = true;
-      else if (outcome === 'failed') ended.set(key, { ...result, status: 'SyncFailed', hookPhase: 'Failed', message: `hook failed: ${health(live(key)!)?.message ?? 'degraded'}` });
+      else if (outcome === 'failed')
+        ended.set(key, { ...result, status: 'SyncFailed', hookPhase: 'Failed', message: `hook failed: ${health(live(key)!)?.message ?? 'degraded'}` });
       else ended.set(key, { ...result, hookPhase: 'Succeeded' });
     } else if (!isLast) {
       const now = live(key);
       const found = now === undefined ? undefined : health(now);
       if (now === undefined) ended.set(key, { ...result, status: 'SyncFailed', message: 'it is missing: it might have been deleted during the sync' });
-      else if (found?.status === 'Degraded') ended.set(key, { ...result, status: 'SyncFailed', message: `it is degraded: ${found.message ?? 'no reason given'}` });
+      else if (found?.status === 'Degraded')
+        ended.set(key, { ...result, status: 'SyncFailed', message: `it is degraded: ${found.message ?? 'no reason given'}` });
       else if (found !== undefined && found.status !== 'Healthy') isWaiting = true;
     }
   }
-  if (!isLast && step.prune.some((object) => live(resourceKey(resourceIdOf(object)))?.metadata.uid === object.metadata.uid && wasPruned(object, byKey))) isWaiting = true;
+  if (!isLast && step.prune.some((object) => live(resourceKey(resourceIdOf(object)))?.metadata.uid === object.metadata.uid && wasPruned(object, byKey)))
+    isWaiting = true;
   const isFailed = [...ended.values()].some((result) => result.status === 'SyncFailed');
   if (isWaiting && !isFailed) return { state: 'waiting' };
   return { state: 'done', results: results.map((result) => ended.get(`${result.group}/${result.kind}/${result.namespace}/${result.name}`) ?? result) };
 }
 
-const wasPruned = (object: KubeObject, results: ReadonlyMap<string, ResourceResult>): boolean => results.get(resourceKey(resourceIdOf(object)))?.status === 'Pruned';
+const wasPruned = (object: KubeObject, results: ReadonlyMap<string, ResourceResult>): boolean =>
+  results.get(resourceKey(resourceIdOf(object)))?.status === 'Pruned';
 
 /** Finds the desired object again by which a plan's object was made. */
 export function desiredIndex(desired: DesiredState): (object: KubeObject) => DesiredObject {

@@ -105,26 +105,34 @@ export function makeWorld(): WorldProjection {
     }
   };
 
-  const load = async (tx: SqlExecutor): Promise<void> => {
-    for (const row of await tx.query<{ repository: string; ref: string; position: string; commit: string | null; tree: string | null; problem: string | null }>('select * from ref')) {
-      const { repository, ref, commit, tree, problem } = row;
-      const known = { ...(commit === null ? {} : { commit }), ...(tree === null ? {} : { tree }), ...(problem === null ? {} : { problem }) };
-      keepNewer(refs, `${repository} ${ref}`, { repository, ref, position: Number(row.position), ...known });
-    }
-    for (const row of await tx.query<{ repository: string; position: string; problem: string | null; since: Date | null }>('select * from repository')) {
-      const outage = row.problem === null || row.since === null ? {} : { outage: { message: row.problem, sinceMs: row.since.getTime() } };
-      keepNewer(repositories, row.repository, { position: Number(row.position), ...outage });
-    }
-    for (const row of await tx.query<ProjectState & { position: string; spec: AppProjectSpec | null }>('select * from project'))
-      keepNewer(projects, row.name, { name: row.name, uid: row.uid, position: Number(row.position), ...(row.spec === null ? {} : { spec: row.spec }) });
-  };
-
   const world: World = {
     ref: (repository, ref) => refs.get(`${repository} ${ref}`),
     outage: (repository) => repositories.get(repository)?.outage,
     project: (name) => projects.get(name),
   };
-  return { world, consumer, load, listen: (heard) => void (listener = heard) };
+  return { world, consumer, load: (tx) => loadTables(tx, { refs, repositories, projects }), listen: (heard) => void (listener = heard) };
+}
+
+interface Memory {
+  refs: Map<string, RefState>;
+  repositories: Map<string, { position: number; outage?: Outage }>;
+  projects: Map<string, ProjectState>;
+}
+
+async function loadTables(tx: SqlExecutor, { refs, repositories, projects }: Memory): Promise<void> {
+  for (const row of await tx.query<{ repository: string; ref: string; position: string; commit: string | null; tree: string | null; problem: string | null }>(
+    'select * from ref',
+  )) {
+    const { repository, ref, commit, tree, problem } = row;
+    const known = { ...(commit === null ? {} : { commit }), ...(tree === null ? {} : { tree }), ...(problem === null ? {} : { problem }) };
+    keepNewer(refs, `${repository} ${ref}`, { repository, ref, position: Number(row.position), ...known });
+  }
+  for (const row of await tx.query<{ repository: string; position: string; problem: string | null; since: Date | null }>('select * from repository')) {
+    const outage = row.problem === null || row.since === null ? {} : { outage: { message: row.problem, sinceMs: row.since.getTime() } };
+    keepNewer(repositories, row.repository, { position: Number(row.position), ...outage });
+  }
+  for (const row of await tx.query<ProjectState & { position: string; spec: AppProjectSpec | null }>('select * from project'))
+    keepNewer(projects, row.name, { name: row.name, uid: row.uid, position: Number(row.position), ...(row.spec === null ? {} : { spec: row.spec }) });
 }
 
 /** Events that came while the tables were read win. */
@@ -149,21 +157,22 @@ async function writeRow(event: RecordedEvent & (RepositoryEvent | AccessEvent), 
     }
     case 'RepositoryUnreachable':
     case 'RepositoryRecovered':
-      await tx.query(`insert into repository values ($1, $2, $3, $4) on conflict (repository)
-         do update set position = excluded.position, problem = excluded.problem, since = excluded.since`, [
-        event.data.repository,
-        position,
-        event.type === 'RepositoryUnreachable' ? event.data.message : null,
-        event.type === 'RepositoryUnreachable' ? event.at : null,
-      ]);
+      await tx.query(
+        `insert into repository values ($1, $2, $3, $4) on conflict (repository)
+         do update set position = excluded.position, problem = excluded.problem, since = excluded.since`,
+        [
+          event.data.repository,
+          position,
+          event.type === 'RepositoryUnreachable' ? event.data.message : null,
+          event.type === 'RepositoryUnreachable' ? event.at : null,
+        ],
+      );
       return;
     case 'ProjectDeclared':
-      await tx.query('insert into project values ($1, $2, $3, $4) on conflict (name) do update set position = excluded.position, uid = excluded.uid, spec = excluded.spec', [
-        event.data.name,
-        position,
-        event.data.uid,
-        JSON.stringify(event.data.spec),
-      ]);
+      await tx.query(
+        'insert into project values ($1, $2, $3, $4) on conflict (name) do update set position = excluded.position, uid = excluded.uid, spec = excluded.spec',
+        [event.data.name, position, event.data.uid, JSON.stringify(event.data.spec)],
+      );
       return;
     case 'ProjectDeleted':
       await tx.query('update project set spec = null, position = $2 where name = $1 and uid = $3', [event.data.name, position, event.data.uid]);

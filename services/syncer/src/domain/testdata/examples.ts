@@ -44,7 +44,11 @@ export const extra = (resource: ResourceComparison): ResourceComparison => ({ ..
 
 const backoff = { durationMs: 5_000, factor: 2, maxDurationMs: 180_000 };
 
-export const requested = (operationId: string, revision: string, more: Partial<Extract<ApplicationEvent, { type: 'SyncRequested' }>['data']> = {}): ApplicationEvent => ({
+export const requested = (
+  operationId: string,
+  revision: string,
+  more: Partial<Extract<ApplicationEvent, { type: 'SyncRequested' }>['data']> = {},
+): ApplicationEvent => ({
   type: 'SyncRequested',
   data: {
     operationId,
