@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { silentLogger } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
@@ -13,7 +14,7 @@ import { identify } from './processes/identity.ts';
 import { poll } from './processes/poll.ts';
 import { runningPrograms } from './processes/records.ts';
 
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
 const application = { group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: 'default', name: 'guestbook' };
 
 let stateDir: string;
@@ -21,7 +22,7 @@ let plane: ControlPlane;
 let kube: KubeClient;
 
 async function connect(): Promise<void> {
-  kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: plane.kubeconfig, env: {} }), log: silent });
+  kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: plane.kubeconfig, env: {} }), log: silentLogger });
 }
 
 /** The object once it `holds`. */

@@ -6,6 +6,7 @@ import { silentLogger } from '@plumbline/contracts';
 
 import { rotateLog, tailOf } from './background.ts';
 import { buildEngine, buildServices } from './build.ts';
+import { installCrds } from '@plumbline/testing';
 import { prepareControlCluster, readInitialPassword } from './control-cluster.ts';
 import { ExitJournal } from './exit-journal.ts';
 import { startDemoGitServer, startInfrastructure, type Infrastructure } from './infrastructure.ts';
@@ -43,6 +44,7 @@ export async function startPlatform(options: PlatformOptions, context: PlatformC
 
   const kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: infrastructure.kubeconfig, env: process.env }), log: silentLogger });
   context.resources.defer(() => kube.close());
+  await installCrds(kube);
   const secrets = await prepareControlCluster(kube);
   if (options.gitServer) {
     store.update({ gitUrl: await startDemoGitServer(options.stateDir, { api, secret: secrets.webhookSecret }, context) });
