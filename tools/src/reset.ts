@@ -1,16 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { dropFromLocalServers } from './platform/infrastructure.ts';
-import { readTaken, type TakenServers } from './platform/local-servers.ts';
 import { parseStateDir } from './platform/options.ts';
+import { dropTaken } from './platform/taken-servers.ts';
 import { stopPlatform } from './stop.ts';
 
 const stateDir = parseStateDir(process.argv.slice(2));
-await stopPlatform(stateDir);
-const taken: TakenServers = readTaken(stateDir);
-await dropFromLocalServers(stateDir, taken);
-for (const server of Object.keys(taken)) console.log(`Dropped what was ours in the ${server} on its default port.`);
-// What the tests keep lies in there too, unless they run with another folder.
-rmSync(join(stateDir), { recursive: true, force: true });
+// The platform and the servers of `npm test` keep theirs below.
+for (const folder of [stateDir, join(stateDir, 'test'), join(stateDir, 'test', 'platform')]) {
+  await stopPlatform(folder);
+  await dropTaken(folder, (line) => console.log(line));
+}
+rmSync(stateDir, { recursive: true, force: true });
 console.log(`Removed ${stateDir}.`);

@@ -66,14 +66,23 @@ export function makeKubeClient(options: KubeClientOptions): KubeClient {
     create: (object, { fieldManager, dryRun } = {}) =>
       write(object, (info) => {
         requireNamespace(info, object.metadata);
-        const path = withQuery(collectionPath(info, object.metadata.namespace), { fieldManager, fieldValidation: 'Strict', dryRun: dryRun === true ? 'All' : undefined });
+        const path = withQuery(collectionPath(info, object.metadata.namespace), {
+          fieldManager,
+          fieldValidation: 'Strict',
+          dryRun: dryRun === true ? 'All' : undefined,
+        });
         return { method: 'POST', path, body: object, isIdempotent: false };
       }),
 
     apply: (object, { fieldManager, dryRun, fieldValidation = 'Strict', force = true }) =>
       write(object, (info) => ({
         method: 'PATCH',
-        path: withQuery(objectPath(info, object.metadata), { fieldManager, force: String(force), fieldValidation, dryRun: dryRun === true ? 'All' : undefined }),
+        path: withQuery(objectPath(info, object.metadata), {
+          fieldManager,
+          force: String(force),
+          fieldValidation,
+          dryRun: dryRun === true ? 'All' : undefined,
+        }),
         body: object,
         // JSON is YAML.
         contentType: 'application/apply-patch+yaml',
@@ -83,12 +92,24 @@ export function makeKubeClient(options: KubeClientOptions): KubeClient {
     async mergePatch(ref, patch, { fieldManager }) {
       const info = await kinds.resolve(ref);
       const path = withQuery(objectPath(info, ref), { fieldManager });
-      const answer = await http.send({ method: 'PATCH', path, body: patch, contentType: 'application/merge-patch+json', subject: refSubject(ref), isIdempotent: true });
+      const answer = await http.send({
+        method: 'PATCH',
+        path,
+        body: patch,
+        contentType: 'application/merge-patch+json',
+        subject: refSubject(ref),
+        isIdempotent: true,
+      });
       return answer.body as KubeObject;
     },
 
     replace: (object, { fieldManager }) =>
-      write(object, (info) => ({ method: 'PUT', path: withQuery(objectPath(info, object.metadata), { fieldManager, fieldValidation: 'Strict' }), body: object, isIdempotent: false })),
+      write(object, (info) => ({
+        method: 'PUT',
+        path: withQuery(objectPath(info, object.metadata), { fieldManager, fieldValidation: 'Strict' }),
+        body: object,
+        isIdempotent: false,
+      })),
 
     async delete(ref, { propagationPolicy, uid, resourceVersion } = {}) {
       const info = await kinds.resolve(ref);
@@ -109,7 +130,14 @@ export function makeKubeClient(options: KubeClientOptions): KubeClient {
     },
 
     watch(watchOptions) {
-      const watch = startWatch(watchOptions, { http, limits, clock, random, log, resolveKind: (group, version, kind) => kinds.resolve({ group, version, kind }) });
+      const watch = startWatch(watchOptions, {
+        http,
+        limits,
+        clock,
+        random,
+        log,
+        resolveKind: (group, version, kind) => kinds.resolve({ group, version, kind }),
+      });
       watches.add(watch);
       return {
         hasSynced: watch.hasSynced,
@@ -175,11 +203,16 @@ function makeKinds(http: Http, clock: Clock, limits: KubeLimits): Kinds {
       if (found !== undefined) return found;
       const subject = { group, kind };
       if (fresh.unavailableGroups.includes(group)) {
-        throw new AppError('unavailable', `${describe(subject)}: the API server can't reach the API of the group ${group} now`, { retry: 'later', details: named(subject) });
+        throw new AppError('unavailable', `${describe(subject)}: the API server can't reach the API of the group ${group} now`, {
+          retry: 'later',
+          details: named(subject),
+        });
       }
       const other = fresh.findKind(group, kind);
       const hint = other === undefined ? 'is its CustomResourceDefinition installed?' : `it serves version ${other.version}`;
-      throw new AppError('unknown-kind', `${describe(subject)} in version ${version} is not served by the API server: ${hint}`, { details: { ...named(subject), version } });
+      throw new AppError('unknown-kind', `${describe(subject)} in version ${version} is not served by the API server: ${hint}`, {
+        details: { ...named(subject), version },
+      });
     },
   };
 }

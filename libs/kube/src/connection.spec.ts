@@ -10,7 +10,14 @@ afterAll(async () => await rm(dir, { recursive: true }));
 
 async function kubeconfig(cluster: object, user: object): Promise<string> {
   const path = join(dir, `${Math.random()}.yaml`);
-  const config = { apiVersion: 'v1', kind: 'Config', clusters: [{ name: 'c', cluster }], users: [{ name: 'u', user }], contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }], 'current-context': 'x' };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster }],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
   await writeFile(path, JSON.stringify(config));
   return path;
 }
@@ -36,7 +43,10 @@ describe('a kubeconfig', () => {
 
   test('with a plugin, which is asked again when its token has expired', async () => {
     const script = `console.log(JSON.stringify({apiVersion:'client.authentication.k8s.io/v1',kind:'ExecCredential',status:{token:String(process.hrtime.bigint()),expirationTimestamp:'2020-01-01T00:00:00Z'}}))`;
-    const path = await kubeconfig({ server: 'https://api.example' }, { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] } });
+    const path = await kubeconfig(
+      { server: 'https://api.example' },
+      { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', script] } },
+    );
     const connection = await loadConnection({ kubeconfigPath: path, env: {} });
     const [first, second] = [await connection.headers(), await connection.headers()];
     expect(first['authorization']).toMatch(/^Bearer \d+$/);
@@ -47,17 +57,39 @@ describe('a kubeconfig', () => {
     ['that is not there', async () => join(dir, 'nope'), 'failed-precondition', /nope does not exist/],
     ['none, and no Pod', async () => undefined, 'failed-precondition', /PLUMBLINE_KUBECONFIG/],
     ['with a proxy that is not spoken', () => kubeconfig({ server: 'https://api.example', 'proxy-url': 'socks5://p' }, {}), 'unsupported', /socks5:/],
-    ['with a plugin that fails', () => kubeconfig({ server: 'https://api.example' }, { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', 'process.exit(1)'] } }), 'unauthenticated', /no usable credentials/],
+    [
+      'with a plugin that fails',
+      () =>
+        kubeconfig(
+          { server: 'https://api.example' },
+          { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', 'process.exit(1)'] } },
+        ),
+      'unauthenticated',
+      /no usable credentials/,
+    ],
   ])('%s', async (_name, path, code, message) => {
     const kubeconfigPath = await path();
-    await expect(loadConnection({ ...(kubeconfigPath === undefined ? {} : { kubeconfigPath }), env: {} })).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(loadConnection({ ...(kubeconfigPath === undefined ? {} : { kubeconfigPath }), env: {} })).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
   });
 });
 
 test.each<[string, Parameters<typeof clusterConnection>[1], object, object]>([
-  ['a token', { bearerToken: 't', tlsClientConfig: { caData: base64('CA') } }, { ca: Buffer.from('CA'), rejectUnauthorized: undefined }, { authorization: 'Bearer t' }],
+  [
+    'a token',
+    { bearerToken: 't', tlsClientConfig: { caData: base64('CA') } },
+    { ca: Buffer.from('CA'), rejectUnauthorized: undefined },
+    { authorization: 'Bearer t' },
+  ],
   ['a password', { username: 'u', password: 'p' }, {}, { authorization: `Basic ${base64('u:p')}` }],
-  ['a certificate', { tlsClientConfig: { certData: base64('C'), keyData: base64('K'), insecure: true, serverName: 's' } }, { cert: Buffer.from('C'), key: Buffer.from('K'), rejectUnauthorized: false, servername: 's' }, {}],
+  [
+    'a certificate',
+    { tlsClientConfig: { certData: base64('C'), keyData: base64('K'), insecure: true, serverName: 's' } },
+    { cert: Buffer.from('C'), key: Buffer.from('K'), rejectUnauthorized: false, servername: 's' },
+    {},
+  ],
 ])('a cluster Secret with %s', async (_name, credentials, tls, headers) => {
   const connection = await clusterConnection('https://other.example', credentials);
   expect(connection.tls).toMatchObject(Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)));

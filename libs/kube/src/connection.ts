@@ -64,7 +64,14 @@ export async function clusterConnection(server: string, credentials: ClusterCred
       ...(tls.keyData === undefined ? {} : { keyData: tls.keyData }),
       ...(exec === undefined
         ? {}
-        : { exec: { apiVersion: exec.apiVersion, command: exec.command, args: exec.args ?? [], env: Object.entries(exec.env ?? {}).map(([name, value]) => ({ name, value })) } }),
+        : {
+            exec: {
+              apiVersion: exec.apiVersion,
+              command: exec.command,
+              args: exec.args ?? [],
+              env: Object.entries(exec.env ?? {}).map(([name, value]) => ({ name, value })),
+            },
+          }),
     },
   );
   return connectionOf(config, `the credentials of ${server}`);
@@ -74,7 +81,8 @@ async function connectionOf(config: KubeConfig, source: string): Promise<KubeCon
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new AppError('failed-precondition', `${source} names no current cluster: set current-context`);
   const proxyUrl = cluster.proxyUrl;
-  if (proxyUrl !== undefined && !/^https?:/.test(proxyUrl)) throw new AppError('unsupported', `${source} wants the proxy ${new URL(proxyUrl).protocol}: only http and https proxies are supported`);
+  if (proxyUrl !== undefined && !/^https?:/.test(proxyUrl))
+    throw new AppError('unsupported', `${source} wants the proxy ${new URL(proxyUrl).protocol}: only http and https proxies are supported`);
   const options = await resolve(config, source);
   return {
     server: cluster.server.replace(/\/+$/, ''),
@@ -108,4 +116,4 @@ function authentication(options: RequestOptions): Record<string, string> {
   return headers;
 }
 
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!;
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replace(/\n.*/s, '');

@@ -79,7 +79,9 @@ export function makeHttp({ connection, limits, clock, random }: HttpOptions): Ht
       if ('answer' in outcome && (outcome.answer.status < 300 || outcome.answer.status === 304)) return outcome.answer;
       const delayMs = 'answer' in outcome ? retryDelay(outcome.answer, request, attempt) : retryDelayBroken(outcome.error, request, attempt);
       if (delayMs === undefined || attempt >= limits.attemptsMax || clock() + delayMs >= end) {
-        throw 'answer' in outcome ? serverError(outcome.answer.status, outcome.answer.body, request.subject) : transportError(outcome.error, request, connection.server, limits);
+        throw 'answer' in outcome
+          ? serverError(outcome.answer.status, outcome.answer.body, request.subject)
+          : transportError(outcome.error, request, connection.server, limits);
       }
       await wait(delayMs);
     }
@@ -106,7 +108,10 @@ export function makeHttp({ connection, limits, clock, random }: HttpOptions): Ht
     send: (request) => slots.run(() => send(request), request.subject),
     async open(path, handler, { silenceMaxMs }) {
       const headers = { accept: 'application/json', ...(await authentication()) };
-      watches.dispatch({ origin, path: `${prefix}${path}`, method: 'GET', headers, headersTimeout: limits.requestDeadlineMs, bodyTimeout: silenceMaxMs }, handler);
+      watches.dispatch(
+        { origin, path: `${prefix}${path}`, method: 'GET', headers, headersTimeout: limits.requestDeadlineMs, bodyTimeout: silenceMaxMs },
+        handler,
+      );
     },
     forgetCredentials: () => void (credentials = undefined),
     async close() {
@@ -165,7 +170,7 @@ function makeSlots(slotsMax: number, queuedMax: number): Slots {
       return;
     }
     served++;
-    if (served > 1024) waiting.splice(0, served), (served = 0);
+    if (served > 1024) (waiting.splice(0, served), (served = 0));
     next();
   };
   return {
@@ -173,7 +178,10 @@ function makeSlots(slotsMax: number, queuedMax: number): Slots {
       if (free > 0) free--;
       else {
         if (waiting.length - served >= queuedMax) {
-          throw new AppError('resource-exhausted', `${describe(subject)}: ${queuedMax} requests to this API server are waiting already`, { retry: 'later', details: named(subject) });
+          throw new AppError('resource-exhausted', `${describe(subject)}: ${queuedMax} requests to this API server are waiting already`, {
+            retry: 'later',
+            details: named(subject),
+          });
         }
         await new Promise<void>((resolve) => waiting.push(resolve));
       }
@@ -188,9 +196,11 @@ function makeSlots(slotsMax: number, queuedMax: number): Slots {
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
 
-const isRefusedConnection = (error: unknown): boolean => ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(codeOf(error));
+const isRefusedConnection = (error: unknown): boolean =>
+  ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(codeOf(error));
 
-const isBrokenConnection = (error: unknown): boolean => isRefusedConnection(error) || ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'UND_ERR_SOCKET'].includes(codeOf(error));
+const isBrokenConnection = (error: unknown): boolean =>
+  isRefusedConnection(error) || ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'UND_ERR_SOCKET'].includes(codeOf(error));
 
 /** A request that got no answer. */
 export function transportError(error: unknown, request: { subject: Subject }, server: string, limits: { requestDeadlineMs: number }): AppError {
@@ -199,9 +209,14 @@ export function transportError(error: unknown, request: { subject: Subject }, se
   const details = { ...named(request.subject), server };
   const name = error instanceof Error ? error.name : '';
   if (name === 'TimeoutError' || name === 'AbortError' || codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT') {
-    return new AppError('deadline-exceeded', `${what}: the API server ${server} did not answer within ${limits.requestDeadlineMs} ms`, { retry: 'later', details, cause: error });
+    return new AppError('deadline-exceeded', `${what}: the API server ${server} did not answer within ${limits.requestDeadlineMs} ms`, {
+      retry: 'later',
+      details,
+      cause: error,
+    });
   }
-  if (codeOf(error) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return new AppError('too-large', `${what}: the API server's answer is too large`, { details, cause: error });
+  if (codeOf(error) === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
+    return new AppError('too-large', `${what}: the API server's answer is too large`, { details, cause: error });
   const why = error instanceof Error ? error.message || codeOf(error) : String(error);
   return new AppError('cluster-unreachable', `${what}: the API server ${server} can't be reached: ${why}`, { retry: 'later', details, cause: error });
 }

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import type { KubeObject } from '@plumbline/manifests';
 import { makeKnownObjects, type KnownObjects } from './known-objects.ts';
 
-const object = (name: string, uid: string, resourceVersion: string, more: Record<string, unknown> = {}): KubeObject => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'ns', uid, resourceVersion, ...more }, data: { k: 'v' } });
+const object = (name: string, uid: string, resourceVersion: string, more: Record<string, unknown> = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name, namespace: 'ns', uid, resourceVersion, ...more },
+  data: { k: 'v' },
+});
 
 function told(): { known: KnownObjects; log: string[]; removed: KubeObject[] } {
   const log: string[] = [];
@@ -37,7 +42,19 @@ test('the late end of an earlier object takes nothing away', () => {
 
 test('what vanished is told with its metadata, and nothing of its content', () => {
   const { known, removed } = told();
-  known.upsert(object('a', 'u1', '1', { labels: { l: 'x' }, managedFields: [{ manager: 'm' }], annotations: { kept: 'y', 'kubectl.kubernetes.io/last-applied-configuration': '{"data":"hunter2"}' } }));
+  known.upsert(
+    object('a', 'u1', '1', {
+      labels: { l: 'x' },
+      managedFields: [{ manager: 'm' }],
+      annotations: { kept: 'y', 'kubectl.kubernetes.io/last-applied-configuration': '{"data":"hunter2"}' },
+    }),
+  );
   known.removeAllBut(new Set());
-  expect(removed).toEqual([{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a', namespace: 'ns', uid: 'u1', resourceVersion: '1', labels: { l: 'x' }, annotations: { kept: 'y' } } }]);
+  expect(removed).toEqual([
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'a', namespace: 'ns', uid: 'u1', resourceVersion: '1', labels: { l: 'x' }, annotations: { kept: 'y' } },
+    },
+  ]);
 });

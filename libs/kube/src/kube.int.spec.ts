@@ -21,13 +21,23 @@ afterAll(async () => {
 });
 
 const fieldManager = 'plumbline-test';
-const configMap = (name: string, data: Record<string, unknown> = {}): KubeObject => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace }, data });
+const configMap = (name: string, data: Record<string, unknown> = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace },
+  data,
+});
 const configMapRef = (name: string): ObjectRef => ({ group: '', version: 'v1', kind: 'ConfigMap', namespace, name });
 const deployment = (name: string, spec: Record<string, unknown> = {}): KubeObject => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name, namespace },
-  spec: { replicas: 0, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'c', image: 'x' }] } }, ...spec },
+  spec: {
+    replicas: 0,
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'c', image: 'x' }] } },
+    ...spec,
+  },
 });
 const failure = (code: string, message: RegExp, details: Record<string, unknown> = {}): unknown =>
   expect.objectContaining({ name: 'AppError', code, message: expect.stringMatching(message), details: expect.objectContaining(details) });
@@ -57,7 +67,9 @@ describe('objects', () => {
   test('in a namespace that is not there are not-found, without a namespace refused before they are sent', async () => {
     const elsewhere = { ...configMap('a'), metadata: { name: 'a', namespace: 'no-such-namespace' } };
     await expect(kube.apply(elsewhere, { fieldManager })).rejects.toEqual(failure('not-found', /namespaces "no-such-namespace" not found/));
-    await expect(kube.apply({ ...configMap('a'), metadata: { name: 'a' } }, { fieldManager })).rejects.toEqual(failure('manifest-invalid', /ConfigMap a has no namespace/));
+    await expect(kube.apply({ ...configMap('a'), metadata: { name: 'a' } }, { fieldManager })).rejects.toEqual(
+      failure('manifest-invalid', /ConfigMap a has no namespace/),
+    );
   });
 });
 
@@ -92,11 +104,20 @@ describe('apply', () => {
 
   test('says what validation says', async () => {
     const wrong = deployment('invalid', { replicas: -1 });
-    await expect(kube.apply(wrong, { fieldManager })).rejects.toEqual(failure('manifest-invalid', /spec\.replicas/, { reason: 'Invalid', causes: [expect.objectContaining({ field: 'spec.replicas' })] }));
+    await expect(kube.apply(wrong, { fieldManager })).rejects.toEqual(
+      failure('manifest-invalid', /spec\.replicas/, { reason: 'Invalid', causes: [expect.objectContaining({ field: 'spec.replicas' })] }),
+    );
   });
 
   test.each<[string, KubeObject, KubeObject]>([
-    ['selector of a Deployment', deployment('fixed'), deployment('fixed', { selector: { matchLabels: { app: 'x' } }, template: { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'x' }] } } })],
+    [
+      'selector of a Deployment',
+      deployment('fixed'),
+      deployment('fixed', {
+        selector: { matchLabels: { app: 'x' } },
+        template: { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'x' }] } },
+      }),
+    ],
     ['data of an immutable ConfigMap', { ...configMap('frozen', { a: '1' }), immutable: true }, { ...configMap('frozen', { a: '2' }), immutable: true }],
     [
       'volumeClaimTemplates of a StatefulSet',
@@ -105,8 +126,18 @@ describe('apply', () => {
     ],
     [
       'storage class of a claim',
-      { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'claim', namespace }, spec: { storageClassName: 'a', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } },
-      { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'claim', namespace }, spec: { storageClassName: 'b', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } },
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'claim', namespace },
+        spec: { storageClassName: 'a', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'claim', namespace },
+        spec: { storageClassName: 'b', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      },
     ],
   ])('knows an immutable field: %s', async (_name, before, after) => {
     const inNamespace = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace } });
@@ -149,14 +180,30 @@ describe('kinds', () => {
   test('the old way of discovery finds the same', async () => {
     const old = makeKubeClient({ connection: { ...proxy.connection, headers: async () => ({}) }, log: silentLogger });
     // A server before 1.26 ignores what it doesn't know in Accept; this one is asked without it.
-    proxy.setFault((_method, url) => (url === '/apis' || url === '/api' ? { status: 200, body: url === '/api' ? { kind: 'APIVersions', versions: ['v1'] } : groupList } : undefined));
-    const groupList = { kind: 'APIGroupList', groups: [{ name: 'apps', versions: [{ version: 'v1' }], preferredVersion: { version: 'v1' } }, { name: 'down.example', versions: [{ version: 'v1' }] }] };
+    proxy.setFault((_method, url) =>
+      url === '/apis' || url === '/api' ? { status: 200, body: url === '/api' ? { kind: 'APIVersions', versions: ['v1'] } : groupList } : undefined,
+    );
+    const groupList = {
+      kind: 'APIGroupList',
+      groups: [
+        { name: 'apps', versions: [{ version: 'v1' }], preferredVersion: { version: 'v1' } },
+        { name: 'down.example', versions: [{ version: 'v1' }] },
+      ],
+    };
     const discovery = await old.discover();
     proxy.setFault(() => undefined);
     const real = await kube.discover();
-    for (const [group, kind] of [['apps', 'Deployment'], ['', 'Secret'], ['', 'Namespace']] as const) expect(discovery.findKind(group, kind)).toEqual(real.findKind(group, kind));
+    for (const [group, kind] of [
+      ['apps', 'Deployment'],
+      ['', 'Secret'],
+      ['', 'Namespace'],
+    ] as const)
+      expect(discovery.findKind(group, kind)).toEqual(real.findKind(group, kind));
     expect(discovery.unavailableGroups).toEqual(['down.example']);
-    await expect(old.get({ group: 'down.example', version: 'v1', kind: 'Thing', namespace, name: 'x' })).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+    await expect(old.get({ group: 'down.example', version: 'v1', kind: 'Thing', namespace, name: 'x' })).rejects.toMatchObject({
+      code: 'unavailable',
+      retry: 'later',
+    });
     await old.close();
   });
 
@@ -167,8 +214,14 @@ describe('kinds', () => {
     await expect(kube.apply({ ...deployment('a'), apiVersion: 'apps/v9' }, { fieldManager })).rejects.toEqual(failure('unknown-kind', /it serves version v1/));
     await kube.create(definitionOf(group));
     try {
-      await eventually(() => kube.discover({ refresh: true }), (discovery) => discovery.find(group, 'v1', 'Thing') !== undefined);
-      const applied = await eventually(() => kube.apply(thing, { fieldManager }).catch((error: Error) => error), (answer) => !(answer instanceof Error));
+      await eventually(
+        () => kube.discover({ refresh: true }),
+        (discovery) => discovery.find(group, 'v1', 'Thing') !== undefined,
+      );
+      const applied = await eventually(
+        () => kube.apply(thing, { fieldManager }).catch((error: Error) => error),
+        (answer) => !(answer instanceof Error),
+      );
       expect((applied as KubeObject)['spec']).toEqual({ x: 1 });
       expect((await kube.discover()).findKind(group, 'Thing')).toMatchObject({ namespaced: true });
     } finally {
@@ -182,7 +235,11 @@ describe('a bad road', () => {
     const client = makeKubeClient({ connection: proxy.connection, log: silentLogger });
     await client.discover();
     let refused = 0;
-    proxy.setFault((method) => (method === 'POST' && refused++ < 2 ? { status: 429, headers: { 'retry-after': '0' }, body: { kind: 'Status', reason: 'TooManyRequests', code: 429 } } : undefined));
+    proxy.setFault((method) =>
+      method === 'POST' && refused++ < 2
+        ? { status: 429, headers: { 'retry-after': '0' }, body: { kind: 'Status', reason: 'TooManyRequests', code: 429 } }
+        : undefined,
+    );
     await client.create(configMap('patient'));
     expect(refused).toBe(3);
     proxy.setFault((method) => (method === 'POST' ? { status: 429, headers: { 'retry-after': '3600' }, body: {} } : undefined));
@@ -236,7 +293,9 @@ describe('a bad road', () => {
     const connection = { ...proxy.connection, headers: async () => ({ authorization: `Bearer ${++asked}` }) };
     const client = makeKubeClient({ connection, log: silentLogger });
     let refused = 0;
-    proxy.setFault((_method, url) => (url === '/version' && refused++ === 0 ? { status: 401, body: { kind: 'Status', reason: 'Unauthorized', code: 401 } } : undefined));
+    proxy.setFault((_method, url) =>
+      url === '/version' && refused++ === 0 ? { status: 401, body: { kind: 'Status', reason: 'Unauthorized', code: 401 } } : undefined,
+    );
     await client.discover();
     expect([asked, refused]).toEqual([2, 2]);
     proxy.setFault(() => undefined);
@@ -256,7 +315,9 @@ test('a list comes in pages and whole', async () => {
   expect(proxy.requests.slice(before).filter((request) => request.includes('/configmaps?'))).toHaveLength(3);
 
   let expired = 0;
-  proxy.setFault((_method, url) => (url.includes('continue=') && expired++ === 0 ? { status: 410, body: { kind: 'Status', reason: 'Expired', code: 410 } } : undefined));
+  proxy.setFault((_method, url) =>
+    url.includes('continue=') && expired++ === 0 ? { status: 410, body: { kind: 'Status', reason: 'Expired', code: 410 } } : undefined,
+  );
   expect((await client.list({ group: '', version: 'v1', kind: 'ConfigMap' }, { namespace, labelSelector: 'page=yes' })).items).toHaveLength(25);
   proxy.setFault(() => undefined);
   await client.close();

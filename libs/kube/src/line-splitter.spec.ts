@@ -26,5 +26,10 @@ test('an unfinished line and empty lines are not told', () => {
 });
 
 test.each([[['123456']], [['123', '456']], [['123', '456\n']]])('a line over the limit is refused: %j', (chunks) => {
-  expect(() => split(chunks.map((chunk) => Buffer.from(chunk)), 5)).toThrow(expect.objectContaining({ code: 'too-large' }));
+  expect(() =>
+    split(
+      chunks.map((chunk) => Buffer.from(chunk)),
+      5,
+    ),
+  ).toThrow(expect.objectContaining({ code: 'too-large' }));
 });

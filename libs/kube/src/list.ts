@@ -30,12 +30,17 @@ export async function listPages(http: Http, query: ListQuery, limits: KubeLimits
   }
 }
 
-async function listOnce(http: Http, { info, namespace, labelSelector }: ListQuery, limits: KubeLimits, onItems: (items: KubeObject[]) => void): Promise<string> {
+async function listOnce(
+  http: Http,
+  { info, namespace, labelSelector }: ListQuery,
+  limits: KubeLimits,
+  onItems: (items: KubeObject[]) => void,
+): Promise<string> {
   const path = collectionPath(info, namespace);
   const apiVersion = info.group === '' ? info.version : `${info.group}/${info.version}`;
   const subject = { group: info.group, kind: info.kind, ...(namespace === undefined ? {} : { namespace }) };
   let next: string | undefined;
-  do {
+  for (;;) {
     const answer = await http.send({
       method: 'GET',
       path: withQuery(path, { limit: String(limits.listPageSize), labelSelector, continue: next }),
@@ -47,7 +52,7 @@ async function listOnce(http: Http, { info, namespace, labelSelector }: ListQuer
     onItems((page.items ?? []).map((item) => ({ ...item, apiVersion, kind: info.kind })));
     next = page.metadata?.continue || undefined;
     if (next === undefined) return page.metadata?.resourceVersion ?? '';
-  } while (true);
+  }
 }
 
 /** The server's present resourceVersion of a kind, for the price of one object. */

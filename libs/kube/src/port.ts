@@ -60,7 +60,10 @@ export interface KubeClient {
   discover(options?: { refresh?: boolean }): Promise<Discovery>;
   get(ref: ObjectRef): Promise<KubeObject | undefined>;
   /** All pages. */
-  list(kind: { group: string; version: string; kind: string }, options?: { namespace?: string; labelSelector?: string }): Promise<{ items: KubeObject[]; resourceVersion: string }>;
+  list(
+    kind: { group: string; version: string; kind: string },
+    options?: { namespace?: string; labelSelector?: string },
+  ): Promise<{ items: KubeObject[]; resourceVersion: string }>;
   create(object: KubeObject, options?: { fieldManager?: string; dryRun?: boolean }): Promise<KubeObject>;
   /** Server-side apply. */
   apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>;

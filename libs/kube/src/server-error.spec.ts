@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { isWorthRetrying, retryAfterMs, serverError } from './server-error.ts';
 
-const status = (code: number, reason: string, message: string, details: Record<string, unknown> = {}): Record<string, unknown> => ({ kind: 'Status', status: 'Failure', code, reason, message, details });
+const status = (code: number, reason: string, message: string, details: Record<string, unknown> = {}): Record<string, unknown> => ({
+  kind: 'Status',
+  status: 'Failure',
+  code,
+  reason,
+  message,
+  details,
+});
 const pod = { group: '', kind: 'Pod', namespace: 'ns', name: 'p' };
 const secret = { group: '', kind: 'Secret', namespace: 'ns', name: 's' };
 const byName = { name: 'p', kind: 'pods' };
@@ -19,10 +26,22 @@ test.each<[string, Record<string, unknown> | undefined, number, string, 'never' 
   ['too large', status(413, 'RequestEntityTooLarge', 'limit'), 413, 'too-large', 'never'],
   ['invalid', status(422, 'Invalid', 'spec.x: Required value', byName), 422, 'manifest-invalid', 'never'],
   ['immutable', status(422, 'Invalid', 'spec.selector: Invalid value: field is immutable', byName), 422, 'immutable-field', 'never'],
-  ['forbidden update', status(422, 'Invalid', 'spec: Forbidden: updates to statefulset spec for fields other than x are forbidden'), 422, 'immutable-field', 'never'],
+  [
+    'forbidden update',
+    status(422, 'Invalid', 'spec: Forbidden: updates to statefulset spec for fields other than x are forbidden'),
+    422,
+    'immutable-field',
+    'never',
+  ],
   ['pod update', status(422, 'Invalid', 'spec: Forbidden: pod updates may not change fields other than x'), 422, 'immutable-field', 'never'],
   ['throttled', status(429, 'TooManyRequests', 'slow down'), 429, 'resource-exhausted', 'later'],
-  ['unknown field under apply', { kind: 'Status', code: 500, message: 'failed to create typed patch object (ns/p; /v1, Kind=Pod): .spec.x: field not declared in schema' }, 500, 'manifest-invalid', 'never'],
+  [
+    'unknown field under apply',
+    { kind: 'Status', code: 500, message: 'failed to create typed patch object (ns/p; /v1, Kind=Pod): .spec.x: field not declared in schema' },
+    500,
+    'manifest-invalid',
+    'never',
+  ],
   ['webhook down', status(500, 'InternalError', 'Internal error occurred: failed calling webhook "w"'), 500, 'unavailable', 'later'],
   ['overloaded', status(503, 'ServiceUnavailable', 'x'), 503, 'unavailable', 'later'],
   ['load balancer without a server', undefined, 502, 'unavailable', 'later'],
@@ -54,11 +73,17 @@ test('Retry-After is in the header, or in the body', () => {
 
 describe('about a Secret', () => {
   test.each([
-    status(422, 'Invalid', 'Secret "s" is invalid: data[k]: Invalid value: "hunter2": too bad', { causes: [{ field: 'data[k]', message: 'Invalid value: "hunter2"' }] }),
+    status(422, 'Invalid', 'Secret "s" is invalid: data[k]: Invalid value: "hunter2": too bad', {
+      causes: [{ field: 'data[k]', message: 'Invalid value: "hunter2"' }],
+    }),
     status(400, 'BadRequest', 'admission webhook "w" denied the request: hunter2 is a weak password'),
     status(403, 'Forbidden', 'admission webhook "w" denied the request: hunter2'),
     status(403, 'Forbidden', 'secrets "s" is forbidden: User "u" cannot patch resource "secrets" in API group "" in the namespace "ns": hunter2'),
-    { kind: 'Status', code: 500, message: 'failed to create typed patch object (ns/s; /v1, Kind=Secret): .data.k: expected string, got &value.valueUnstructured{Value:"hunter2"}' },
+    {
+      kind: 'Status',
+      code: 500,
+      message: 'failed to create typed patch object (ns/s; /v1, Kind=Secret): .data.k: expected string, got &value.valueUnstructured{Value:"hunter2"}',
+    },
   ])('no word of the server that may hold its content comes through: %j', (body) => {
     expect(JSON.stringify(serverError(body['code'] as number, body, secret))).not.toContain('hunter2');
   });

@@ -111,7 +111,11 @@ function codeOf(httpStatus: number, status: Status): ErrorCode {
  * still does). It is not the server that failed.
  */
 function isRefusedApply(status: Status): boolean {
-  return status.code === 500 && (status.reason ?? '') === '' && /^failed to (create typed patch object|convert new object|create manager for|update managed fields|prune fields)/.test(status.message ?? '');
+  return (
+    status.code === 500 &&
+    (status.reason ?? '') === '' &&
+    /^failed to (create typed patch object|convert new object|create manager for|update managed fields|prune fields)/.test(status.message ?? '')
+  );
 }
 
 /** The path itself is not served: no Status at all, or one that names neither object nor resource. */
@@ -157,9 +161,12 @@ const isSecret = ({ group, kind }: Subject): boolean => group === '' && kind ===
 function messageWithoutContent(status: Status, httpStatus: number): string {
   const message = status.message ?? '';
   if (['NotFound', 'AlreadyExists', 'Conflict', 'Unauthorized', 'TooManyRequests'].includes(status.reason ?? '')) return message;
-  if (/ is forbidden: User "[^"]*" cannot [a-z]+ resource "[^"]*" in API group "[^"]*"( in the namespace "[^"]*"| at the cluster scope)?$/.test(message)) return message;
+  if (/ is forbidden: User "[^"]*" cannot [a-z]+ resource "[^"]*" in API group "[^"]*"( in the namespace "[^"]*"| at the cluster scope)?$/.test(message))
+    return message;
   const typed = /typed patch object \([^)]*\): (\.[A-Za-z0-9_.[\]"=-]+): ([a-z ]+)/.exec(message);
-  const fields = [...(status.details?.causes ?? []).map((cause) => cause.field ?? ''), ...(typed === null ? [] : [typed[1]!.slice(1)])].filter((field) => field !== '');
+  const fields = [...(status.details?.causes ?? []).map((cause) => cause.field ?? ''), ...(typed?.[1] === undefined ? [] : [typed[1].slice(1)])].filter(
+    (field) => field !== '',
+  );
   const why = `${status.reason ?? `HTTP status ${httpStatus}`}${fields.length === 0 ? '' : ` in ${fields.join(', ')}`}`;
   return `${why} (the server's words are left out, they may quote the Secret)`;
 }

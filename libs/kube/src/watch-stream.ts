@@ -102,5 +102,9 @@ function statusBody(chunks: readonly Buffer[]): unknown {
 function brokenConnection(error: Error, subject: Subject, limits: KubeLimits): AppError {
   const isSilent = (error as { code?: string }).code === 'UND_ERR_BODY_TIMEOUT';
   const why = isSilent ? `nothing was heard for ${limits.watch.silenceMaxMs} ms` : error.message;
-  return new AppError('cluster-unreachable', `${describe(subject)}: the watch's connection broke: ${why}`, { retry: 'later', details: named(subject), cause: error });
+  return new AppError('cluster-unreachable', `${describe(subject)}: the watch's connection broke: ${why}`, {
+    retry: 'later',
+    details: named(subject),
+    cause: error,
+  });
 }

@@ -130,7 +130,12 @@ export function startWatch(options: WatchOptions, dependencies: WatchDependencie
   };
 }
 
-async function listInto(known: KnownObjects, http: Http, of: ListQuery, { limits, isStopped }: { limits: KubeLimits; isStopped: () => boolean }): Promise<string> {
+async function listInto(
+  known: KnownObjects,
+  http: Http,
+  of: ListQuery,
+  { limits, isStopped }: { limits: KubeLimits; isStopped: () => boolean },
+): Promise<string> {
   const listed = new Set<string>();
   const resourceVersion = await listPages(http, of, limits, (items) => {
     for (const item of items) {

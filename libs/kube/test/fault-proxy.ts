@@ -47,8 +47,9 @@ export async function startFaultProxy(behind: KubeConnection): Promise<FaultProx
     const { 'transfer-encoding': _encoding, 'content-length': _bytes, ...answered } = answer.headers;
     outgoing.writeHead(answer.statusCode, answered as Record<string, string>);
     outgoing.flushHeaders();
-    for await (const chunk of answer.body) if (!frozen.has(outgoing.socket!)) outgoing.write(chunk);
-    if (outgoing.socket !== null && !frozen.has(outgoing.socket)) outgoing.end();
+    const isFrozen = (): boolean => outgoing.socket !== null && frozen.has(outgoing.socket);
+    for await (const chunk of answer.body) if (!isFrozen()) outgoing.write(chunk);
+    if (!isFrozen()) outgoing.end();
   };
 
   const server = createServer((incoming, outgoing) => {

@@ -31,7 +31,9 @@ const manifest = {
   spec: {
     replicas: 2,
     strategy: { type: 'Recreate' },
-    template: { spec: { containers: [{ name: 'web', image: 'nginx:1', command: ['a', 'b'], ports: [{ containerPort: 80 }] }], volumes: [{ name: 'tmp', emptyDir: {} }] } },
+    template: {
+      spec: { containers: [{ name: 'web', image: 'nginx:1', command: ['a', 'b'], ports: [{ containerPort: 80 }] }], volumes: [{ name: 'tmp', emptyDir: {} }] },
+    },
   },
 };
 const live = {
@@ -44,7 +46,16 @@ const live = {
         dnsPolicy: 'ClusterFirst',
         containers: [
           { name: 'sidecar', image: 'proxy:9' },
-          { name: 'web', image: 'nginx:1', command: ['a', 'b'], imagePullPolicy: 'Always', ports: [{ containerPort: 80, protocol: 'TCP' }, { containerPort: 81, protocol: 'TCP' }] },
+          {
+            name: 'web',
+            image: 'nginx:1',
+            command: ['a', 'b'],
+            imagePullPolicy: 'Always',
+            ports: [
+              { containerPort: 80, protocol: 'TCP' },
+              { containerPort: 81, protocol: 'TCP' },
+            ],
+          },
         ],
         volumes: [{ name: 'tmp', emptyDir: {} }],
       },
@@ -84,16 +95,20 @@ describe('differingPaths', () => {
     ['a default of the server', (copy) => void (copy.spec.template.spec.dnsPolicy = 'None'), []],
     ['a container of somebody else', (copy) => void copy.spec.template.spec.containers.shift(), []],
     ['the order of a keyed list', (copy) => void copy.spec.template.spec.containers.reverse(), []],
-    ['a port of somebody else', (copy) => void copy.spec.template.spec.containers[1]!.ports!.pop(), []],
+    ['a port of somebody else', (copy) => void copy.spec.template.spec.containers.at(1)!.ports!.pop(), []],
     ['a scalar', (copy) => void (copy.spec.replicas = 3), ['/spec/replicas']],
     ['a label with a slash', (copy) => void (copy.metadata.labels['app.kubernetes.io/name'] = 'x'), ['/metadata/labels/app.kubernetes.io~1name']],
     ['below a leaf', (copy) => Object.assign(copy.spec.strategy, { rollingUpdate: {} }), ['/spec/strategy/rollingUpdate']],
-    ['an item of an atomic list', (copy) => void (copy.spec.template.spec.containers[1]!.command![1] = 'c'), [`${containers}/1/command/1`]],
-    ['the length of an atomic list', (copy) => void copy.spec.template.spec.containers[1]!.command!.push('c'), [`${containers}/1/command`]],
+    ['an item of an atomic list', (copy) => void (copy.spec.template.spec.containers.at(1)!.command![1] = 'c'), [`${containers}/1/command/1`]],
+    ['the length of an atomic list', (copy) => void copy.spec.template.spec.containers.at(1)!.command!.push('c'), [`${containers}/1/command`]],
     ['a set without our value', (copy) => void (copy.metadata.finalizers = ['b.io/y']), ['/metadata/finalizers/1']],
-    ['our port', (copy) => void copy.spec.template.spec.containers[1]!.ports!.shift(), [`${containers}/1/ports/0`, `${containers}/1/ports/0/containerPort`]],
-    ['an empty map that we sent got something', (copy) => Object.assign(copy.spec.template.spec.volumes[0]!.emptyDir, { medium: 'Memory' }), []],
-    ['an empty map that we sent is gone', (copy) => void delete (copy.spec.template.spec.volumes[0] as { emptyDir?: unknown }).emptyDir, ['/spec/template/spec/volumes/0/emptyDir']],
+    ['our port', (copy) => void copy.spec.template.spec.containers.at(1)!.ports!.shift(), [`${containers}/1/ports/0`, `${containers}/1/ports/0/containerPort`]],
+    ['an empty map that we sent got something', (copy) => Object.assign(copy.spec.template.spec.volumes.at(0)!.emptyDir, { medium: 'Memory' }), []],
+    [
+      'an empty map that we sent is gone',
+      (copy) => void delete (copy.spec.template.spec.volumes[0] as { emptyDir?: unknown }).emptyDir,
+      ['/spec/template/spec/volumes/0/emptyDir'],
+    ],
   ])('%s', (_name, change, expected) => {
     const other = changed(change);
     expect(differingPaths(live, other, fields, manifest)).toEqual(expected);
@@ -103,7 +118,7 @@ describe('differingPaths', () => {
   test('places are those of the first object, of the second where only it has the item', () => {
     const reordered = changed((copy) => {
       copy.spec.template.spec.containers.reverse();
-      copy.spec.template.spec.containers[0]!.image = 'nginx:2';
+      copy.spec.template.spec.containers.at(0)!.image = 'nginx:2';
     });
     expect(differingPaths(live, reordered, fields)).toEqual([`${containers}/1/image`]);
     expect(differingPaths(reordered, live, fields)).toEqual([`${containers}/0/image`]);
@@ -112,13 +127,18 @@ describe('differingPaths', () => {
   });
 
   test('without the manifest a leaf covers everything below it', () => {
-    const other = changed((copy) => Object.assign(copy.spec.template.spec.volumes[0]!.emptyDir, { medium: 'Memory' }));
+    const other = changed((copy) => Object.assign(copy.spec.template.spec.volumes.at(0)!.emptyDir, { medium: 'Memory' }));
     expect(differingPaths(live, other, fields)).toEqual(['/spec/template/spec/volumes/0/emptyDir/medium']);
   });
 
   test('items with the same key are told apart by their order', () => {
     const env: FieldsV1 = { 'f:env': { 'k:{"name":"A"}': { '.': {}, 'f:value': {} } } };
-    const twins = (second: string) => ({ env: [{ name: 'A', value: '1' }, { name: 'A', value: second }] });
+    const twins = (second: string) => ({
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'A', value: second },
+      ],
+    });
     expect(differingPaths(twins('2'), twins('3'), env)).toEqual(['/env/1/value']);
     expect(valuesAt(twins('2'), env)).not.toEqual(valuesAt(twins('3'), env));
   });
@@ -151,7 +171,15 @@ test('ownEntry finds the entry of the object itself', () => {
 describe('for any object and the set of any manifest', () => {
   const name = fc.constantFrom('a', 'b', 'c', 'd/e', '~', '#');
   const value = fc.letrec((tie) => ({
-    any: fc.oneof({ maxDepth: 4 }, fc.integer({ min: 0, max: 2 }), fc.boolean(), fc.constantFrom('x', 'y'), fc.array(tie('any'), { maxLength: 2 }), fc.dictionary(name, tie('any'), { maxKeys: 3 }), tie('keyed')),
+    any: fc.oneof(
+      { maxDepth: 4 },
+      fc.integer({ min: 0, max: 2 }),
+      fc.boolean(),
+      fc.constantFrom('x', 'y'),
+      fc.array(tie('any'), { maxLength: 2 }),
+      fc.dictionary(name, tie('any'), { maxKeys: 3 }),
+      tie('keyed'),
+    ),
     keyed: fc.uniqueArray(fc.record({ name: fc.constantFrom('p', 'q', 'r'), v: tie('any') }), { selector: (item) => item.name, minLength: 1, maxLength: 3 }),
   })).any;
   const object = fc.dictionary(name, value, { maxKeys: 4 });
@@ -170,7 +198,11 @@ describe('for any object and the set of any manifest', () => {
     fc.assert(
       fc.property(object, object, object, (manifestOf, a, b) => {
         for (const sent of [undefined, manifestOf]) {
-          for (const [left, right] of [[a, b], [manifestOf, a], [a, { ...b, ...a }]] as const) {
+          for (const [left, right] of [
+            [a, b],
+            [manifestOf, a],
+            [a, { ...b, ...a }],
+          ] as const) {
             const same = canonicalJson(valuesAt(left, setOf(manifestOf), sent)) === canonicalJson(valuesAt(right, setOf(manifestOf), sent));
             expect(differingPaths(left, right, setOf(manifestOf), sent).length === 0).toBe(same);
           }

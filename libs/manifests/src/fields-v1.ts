@@ -64,7 +64,13 @@ export function valuesAt(object: unknown, fields: FieldsV1, sent?: unknown): Rec
     for (const name of members) {
       const step = parseStep(name);
       const found = places.flatMap((place) => follow(place, step));
-      if (found.length > 0) walk((node as JsonRecord)[name], joined(path, name), found, sentPlaces.flatMap((place) => follow(place, step, 'lenient')));
+      if (found.length > 0)
+        walk(
+          (node as JsonRecord)[name],
+          joined(path, name),
+          found,
+          sentPlaces.flatMap((place) => follow(place, step, 'lenient')),
+        );
     }
   };
   walk(fields, '', [{ value: object, pointer: [] }], sent === undefined ? [] : [{ value: sent, pointer: [] }]);
@@ -91,7 +97,13 @@ export function differingPaths(a: unknown, b: unknown, fields: FieldsV1, sent?: 
       const step = parseStep(name);
       const follows = (places: readonly Place[]): Place[] => places.flatMap((place) => follow(place, step));
       const [nextA, nextB] = [follows(inA), follows(inB)];
-      if (nextA.length + nextB.length > 0) walk((node as JsonRecord)[name], nextA, nextB, sentPlaces.flatMap((place) => follow(place, step, 'lenient')));
+      if (nextA.length + nextB.length > 0)
+        walk(
+          (node as JsonRecord)[name],
+          nextA,
+          nextB,
+          sentPlaces.flatMap((place) => follow(place, step, 'lenient')),
+        );
     }
   };
   const root = stepNames(fields).length === 0 ? undefined : fields;
@@ -155,7 +167,9 @@ function parseStepText(name: string): PathStep {
 function follow(place: Place, step: PathStep, match: 'exact' | 'lenient' = 'exact'): Place[] {
   const { value, pointer } = place;
   if ('field' in step) {
-    return isRecord(value) && Object.hasOwn(value, step.field) && value[step.field] !== undefined ? [{ value: value[step.field], pointer: [...pointer, step.field] }] : [];
+    return isRecord(value) && Object.hasOwn(value, step.field) && value[step.field] !== undefined
+      ? [{ value: value[step.field], pointer: [...pointer, step.field] }]
+      : [];
   }
   if (!Array.isArray(value)) return [];
   if ('index' in step) return step.index < value.length ? [{ value: value[step.index], pointer: [...pointer, step.index] }] : [];

@@ -25,7 +25,10 @@ describe('classify', () => {
     [{ [helm]: 'test' }, { type: 'ignored' }],
     [{ [helm]: 'test-success' }, { type: 'ignored' }],
     [{ [helm]: 'pre-rollback' }, { type: 'ignored' }],
-    [{ [helm]: 'pre-install', [argo]: 'PostSync' }, { type: 'hook', phases: ['PostSync'] }],
+    [
+      { [helm]: 'pre-install', [argo]: 'PostSync' },
+      { type: 'hook', phases: ['PostSync'] },
+    ],
     [{ [helm]: 'pre-install', [argo]: 'Skip' }, { type: 'skip' }],
   ])('%j is %j', (annotations, expected) => {
     expect(classify(job(annotations))).toEqual(expected);

@@ -5,10 +5,14 @@ import { isRecord } from './json.ts';
 export function parsePointer(pointer: string): string[] {
   if (pointer === '') return [];
   if (!pointer.startsWith('/')) throw new AppError('invalid-argument', `${JSON.stringify(pointer)} is not a JSON pointer: it has to start with "/"`);
-  return pointer.slice(1).split('/').map((token) => {
-    if (/~(?![01])/.test(token)) throw new AppError('invalid-argument', `${JSON.stringify(pointer)} is not a JSON pointer: "~" is written "~0" and "/" inside a name "~1"`);
-    return token.replaceAll('~1', '/').replaceAll('~0', '~');
-  });
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((token) => {
+      if (/~(?![01])/.test(token))
+        throw new AppError('invalid-argument', `${JSON.stringify(pointer)} is not a JSON pointer: "~" is written "~0" and "/" inside a name "~1"`);
+      return token.replaceAll('~1', '/').replaceAll('~0', '~');
+    });
 }
 
 export const formatPointer = (tokens: readonly (string | number)[]): string =>
@@ -35,7 +39,8 @@ export function removePointer<T>(document: T, pointer: string): T {
 }
 
 function removeAt(value: unknown, tokens: readonly string[], depth: number): unknown {
-  const token = tokens[depth]!;
+  const token = tokens[depth];
+  if (token === undefined) return value;
   const isLast = depth === tokens.length - 1;
   if (Array.isArray(value)) {
     if (!isIndex(token, value.length)) return value;

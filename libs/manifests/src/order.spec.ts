@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { planSteps, syncWave, type Step } from './order.ts';
 import type { KubeObject } from './object.ts';
 
-const object = (kind: string, name: string, more: { wave?: number | string; hook?: string; namespace?: string; apiVersion?: string; annotations?: Record<string, string>; spec?: unknown } = {}): KubeObject => ({
+const object = (
+  kind: string,
+  name: string,
+  more: { wave?: number | string; hook?: string; namespace?: string; apiVersion?: string; annotations?: Record<string, string>; spec?: unknown } = {},
+): KubeObject => ({
   apiVersion: more.apiVersion ?? 'v1',
   kind,
   metadata: {
@@ -18,7 +22,10 @@ const object = (kind: string, name: string, more: { wave?: number | string; hook
   ...(more.spec === undefined ? {} : { spec: more.spec }),
 });
 const shown = (steps: readonly Step[]): string[] =>
-  steps.map((step) => `${step.phase} ${step.wave}: ${[...step.prune.map((o) => `-${o.metadata.name}`), ...step.objects.map(({ object: o }) => o.metadata.name)].join(' ')}`);
+  steps.map(
+    (step) =>
+      `${step.phase} ${step.wave}: ${[...step.prune.map((o) => `-${o.metadata.name}`), ...step.objects.map(({ object: o }) => o.metadata.name)].join(' ')}`,
+  );
 
 test.each([
   [{ 'argocd.argoproj.io/sync-wave': '-3' }, -3],
@@ -47,11 +54,23 @@ describe('planSteps', () => {
       object('Job', 'typo', { hook: 'Presync' }),
       object('Job', 'goodbye', { hook: 'PostDelete' }),
     ]);
-    expect(shown(steps)).toEqual(['PreSync 0: both', 'PreSync 5: migrate', 'Sync -1: early', 'Sync 0: s a b web custom', 'Sync 1: late', 'PostSync 0: both', 'SyncFail 0: alarm']);
+    expect(shown(steps)).toEqual([
+      'PreSync 0: both',
+      'PreSync 5: migrate',
+      'Sync -1: early',
+      'Sync 0: s a b web custom',
+      'Sync 1: late',
+      'PostSync 0: both',
+      'SyncFail 0: alarm',
+    ]);
   });
 
   test('a Namespace and a definition move into the step of the first that needs them (B003)', () => {
-    const definition = object('CustomResourceDefinition', 'crd', { apiVersion: 'apiextensions.k8s.io/v1', wave: 3, spec: { group: 'x.io', names: { kind: 'Thing' } } });
+    const definition = object('CustomResourceDefinition', 'crd', {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      wave: 3,
+      spec: { group: 'x.io', names: { kind: 'Thing' } },
+    });
     const steps = planSteps([
       object('Namespace', 'ns', { wave: 2 }),
       object('ConfigMap', 'in-ns', { namespace: 'ns' }),
@@ -64,13 +83,25 @@ describe('planSteps', () => {
   });
 
   test('a Namespace that is early enough stays; a definition goes before a custom kind with a built-in name', () => {
-    const definition = object('CustomResourceDefinition', 'crd', { apiVersion: 'apiextensions.k8s.io/v1', spec: { group: 'serving.knative.dev', names: { kind: 'Secret' } } });
-    const steps = planSteps([object('Secret', 'custom', { apiVersion: 'serving.knative.dev/v1', namespace: 'ns' }), definition, object('Namespace', 'ns', { wave: -1 })]);
+    const definition = object('CustomResourceDefinition', 'crd', {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      spec: { group: 'serving.knative.dev', names: { kind: 'Secret' } },
+    });
+    const steps = planSteps([
+      object('Secret', 'custom', { apiVersion: 'serving.knative.dev/v1', namespace: 'ns' }),
+      definition,
+      object('Namespace', 'ns', { wave: -1 }),
+    ]);
     expect(shown(steps)).toEqual(['Sync -1: ns', 'Sync 0: crd custom']);
   });
 
   test('prunes run in reversed waves (B020), the last of them after everything', () => {
-    const live = [object('ConfigMap', 'p0'), object('ConfigMap', 'p1', { wave: 1 }), object('ConfigMap', 'p5', { wave: 5 }), object('ConfigMap', 'last', { wave: 1 })];
+    const live = [
+      object('ConfigMap', 'p0'),
+      object('ConfigMap', 'p1', { wave: 1 }),
+      object('ConfigMap', 'p5', { wave: 5 }),
+      object('ConfigMap', 'last', { wave: 1 }),
+    ];
     const steps = planSteps([object('ConfigMap', 'a', { wave: 7 })], { prune: live, isPrunedLast: ({ metadata }) => metadata.name === 'last' });
     expect(shown(steps)).toEqual(['Sync 0: -p5', 'Sync 1: -p1', 'Sync 5: -p0', 'Sync 7: a', 'Sync 8: -last']);
   });
@@ -91,7 +122,9 @@ describe('planSteps', () => {
   test('every plan is ordered, complete, and never puts an object before its namespace', () => {
     fc.assert(
       fc.property(fc.array(anyObject, { maxLength: 20 }), (specs) => {
-        const objects = specs.map(({ kind, name, namespace, ...rest }) => object(kind, name, { ...rest, ...(kind === 'Namespace' ? {} : { namespace }) } as never));
+        const objects = specs.map(({ kind, name, namespace, ...rest }) =>
+          object(kind, name, { ...rest, ...(kind === 'Namespace' ? {} : { namespace }) } as never),
+        );
         const steps = planSteps(objects);
         const places = steps.map((step) => phases.indexOf(step.phase) * 1000 + step.wave);
         expect(places).toEqual([...new Set(places)].sort((a, b) => a - b));

@@ -87,7 +87,9 @@ export function planSteps(objects: readonly KubeObject[], options: PlanOptions =
     return step;
   };
   for (const task of tasks) {
-    const first = dependencyKeys(task.planned.object).flatMap((key) => needs.get(key) ?? []).sort(compareTasks)[0];
+    const first = dependencyKeys(task.planned.object)
+      .flatMap((key) => needs.get(key) ?? [])
+      .sort(compareTasks)[0];
     const at = first !== undefined && compareTasks(first, task) < 0 ? first : task;
     stepAt(at.phase, at.wave).objects.push(task.planned);
   }
@@ -153,5 +155,6 @@ function rank(object: KubeObject): number {
 /** Symmetric swap over the distinct waves: what was made last goes first. */
 function pruneWaves(objects: readonly KubeObject[]): { object: KubeObject; wave: number }[] {
   const waves = [...new Set(objects.map(syncWave))].sort((a, b) => a - b);
-  return objects.map((object) => ({ object, wave: waves[waves.length - 1 - waves.indexOf(syncWave(object))]! }));
+  const reversed = new Map(waves.map((wave, i) => [wave, waves.at(-1 - i) ?? wave]));
+  return objects.map((object) => ({ object, wave: reversed.get(syncWave(object)) ?? 0 }));
 }

@@ -4,16 +4,28 @@ import { resourceIdOf, resourceKey, type KubeObject } from './object.ts';
 
 const scopes: Record<string, boolean> = { '/ConfigMap': true, '/Secret': true, '/Namespace': false, 'rbac.authorization.k8s.io/ClusterRole': false };
 const isNamespaced = (group: string, kind: string): boolean | undefined => scopes[`${group}/${kind}`];
-const desired = (...manifests: Record<string, unknown>[]) => prepare(manifests.map((manifest) => ({ manifest })), { defaultNamespace: 'app', isNamespaced });
+const desired = (...manifests: Record<string, unknown>[]) =>
+  prepare(
+    manifests.map((manifest) => ({ manifest })),
+    { defaultNamespace: 'app', isNamespaced },
+  );
 const keys = (objects: readonly KubeObject[]): string[] => objects.map((object) => resourceKey(resourceIdOf(object)));
-const configMap = (name: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...more } });
+const configMap = (name: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, ...more },
+});
 
 describe('namespaces', () => {
   test.each([
     ['a namespaced object without one gets the default', configMap('a'), '/ConfigMap/app/a'],
     ['an empty one counts as none', configMap('a', { namespace: '' }), '/ConfigMap/app/a'],
     ['its own stays', configMap('a', { namespace: 'other' }), '/ConfigMap/other/a'],
-    ['a cluster-scoped object loses it', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'r', namespace: 'x' } }, 'rbac.authorization.k8s.io/ClusterRole//r'],
+    [
+      'a cluster-scoped object loses it',
+      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'r', namespace: 'x' } },
+      'rbac.authorization.k8s.io/ClusterRole//r',
+    ],
     ['an unknown kind keeps it', { apiVersion: 'x.io/v1', kind: 'Thing', metadata: { name: 't', namespace: 'x' } }, 'x.io/Thing/x/t'],
     ['an unknown kind keeps having none', { apiVersion: 'x.io/v1', kind: 'Thing', metadata: { name: 't' } }, 'x.io/Thing//t'],
   ])('%s', (_name, manifest, key) => {
@@ -21,12 +33,17 @@ describe('namespaces', () => {
   });
 
   test('the scope of an unknown kind comes from its definition among the objects', () => {
-    const definition = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.x.io' }, spec: { group: 'x.io', scope: 'Namespaced', names: { kind: 'Thing' } } };
+    const definition = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'things.x.io' },
+      spec: { group: 'x.io', scope: 'Namespaced', names: { kind: 'Thing' } },
+    };
     expect(keys(desired({ apiVersion: 'x.io/v1', kind: 'Thing', metadata: { name: 't' } }, definition).objects)[0]).toBe('x.io/Thing/app/t');
   });
 
   test('without a default namespace nothing is filled in', () => {
-    expect(prepare([{ manifest: configMap('a') }], { isNamespaced }).objects[0]!.metadata).not.toHaveProperty('namespace');
+    expect(prepare([{ manifest: configMap('a') }], { isNamespaced }).objects.at(0)!.metadata).not.toHaveProperty('namespace');
   });
 });
 
@@ -37,7 +54,16 @@ test('lists are flattened at any depth, typed lists say the kind of their items'
 
 test('what only a server writes is left out, and null labels and annotations', () => {
   const [object] = desired({
-    ...configMap('a', { uid: 'u', resourceVersion: '1', generation: 3, creationTimestamp: null, selfLink: '/x', managedFields: [], annotations: null, labels: { app: 'a' } }),
+    ...configMap('a', {
+      uid: 'u',
+      resourceVersion: '1',
+      generation: 3,
+      creationTimestamp: null,
+      selfLink: '/x',
+      managedFields: [],
+      annotations: null,
+      labels: { app: 'a' },
+    }),
     status: { phase: 'x' },
     data: { k: 'v' },
   }).objects;
@@ -46,7 +72,10 @@ test('what only a server writes is left out, and null labels and annotations', (
 
 test('of duplicates the last is taken and reported (B067); generated names are no duplicates', () => {
   const generated = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'g-' } };
-  const { objects, duplicates } = desired({ ...configMap('a'), data: { v: '1' } }, generated, generated, { ...configMap('a', { namespace: 'app' }), data: { v: '2' } });
+  const { objects, duplicates } = desired({ ...configMap('a'), data: { v: '1' } }, generated, generated, {
+    ...configMap('a', { namespace: 'app' }),
+    data: { v: '2' },
+  });
   expect(objects).toHaveLength(3);
   expect(objects[2]!['data']).toEqual({ v: '2' });
   expect(duplicates).toEqual([{ group: '', kind: 'ConfigMap', namespace: 'app', name: 'a' }]);
@@ -59,7 +88,9 @@ test.each([
   ['a number as annotation', configMap('a', { annotations: { port: 80 } }), /annotations port .*quotes/],
   ['a list item that is no object', { apiVersion: 'v1', kind: 'List', items: ['x'] }, /no kind/],
 ])('%s is refused with the file', (_name, manifest, message) => {
-  expect(() => prepare([{ manifest, file: 'k8s/x.yaml' }], { isNamespaced })).toThrow(expect.objectContaining({ code: 'manifest-invalid', message: expect.stringMatching(message), details: { file: 'k8s/x.yaml' } }));
+  expect(() => prepare([{ manifest, file: 'k8s/x.yaml' }], { isNamespaced })).toThrow(
+    expect.objectContaining({ code: 'manifest-invalid', message: expect.stringMatching(message), details: { file: 'k8s/x.yaml' } }),
+  );
 });
 
 describe('stringData', () => {

@@ -59,11 +59,13 @@ function asObject(manifest: Record<string, unknown>, file: string | undefined): 
     throw new AppError('manifest-invalid', `${describe(manifest)}${where} ${what}`, { details: file === undefined ? {} : { file } });
   };
   if (typeof manifest['kind'] !== 'string' || manifest['kind'] === '') refuse('has no kind: every manifest needs apiVersion, kind and metadata.name');
-  if (typeof manifest['apiVersion'] !== 'string' || manifest['apiVersion'] === '') refuse('has no apiVersion: every manifest needs apiVersion, kind and metadata.name');
+  if (typeof manifest['apiVersion'] !== 'string' || manifest['apiVersion'] === '')
+    refuse('has no apiVersion: every manifest needs apiVersion, kind and metadata.name');
   const metadata = manifest['metadata'];
   if (!isRecord(metadata)) return refuse('has no metadata: every manifest needs metadata.name');
   if (!isText(metadata['name']) && !isText(metadata['generateName'])) refuse('has neither metadata.name nor metadata.generateName');
-  if (metadata['namespace'] !== undefined && metadata['namespace'] !== null && typeof metadata['namespace'] !== 'string') refuse('has a metadata.namespace that is not text');
+  if (metadata['namespace'] !== undefined && metadata['namespace'] !== null && typeof metadata['namespace'] !== 'string')
+    refuse('has a metadata.namespace that is not text');
   for (const field of ['labels', 'annotations'] as const) {
     const map = metadata[field];
     if (map === undefined || map === null) continue;
@@ -138,4 +140,3 @@ function base64(text: string): string {
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
-

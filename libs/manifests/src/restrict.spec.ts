@@ -11,31 +11,69 @@ const deployment = (containers: unknown[], more: Record<string, unknown> = {}): 
 });
 
 test('only what the manifest sets is answered, keyed items in its order', () => {
-  const manifest = deployment([{ name: 'b', image: '1' }, { name: 'a', ports: [{ containerPort: 80 }] }], { volumes: [{ name: 'v', emptyDir: {} }] });
+  const manifest = deployment(
+    [
+      { name: 'b', image: '1' },
+      { name: 'a', ports: [{ containerPort: 80 }] },
+    ],
+    { volumes: [{ name: 'v', emptyDir: {} }] },
+  );
   const live = deployment(
     [
-      { name: 'a', imagePullPolicy: 'Always', ports: [{ containerPort: 80, protocol: 'UDP' }, { containerPort: 80, protocol: 'TCP' }] },
+      {
+        name: 'a',
+        imagePullPolicy: 'Always',
+        ports: [
+          { containerPort: 80, protocol: 'UDP' },
+          { containerPort: 80, protocol: 'TCP' },
+        ],
+      },
       { name: 'injected', image: 'x' },
       { name: 'b', image: '2', env: [] },
     ],
     { dnsPolicy: 'ClusterFirst', volumes: [{ name: 'v', emptyDir: { medium: 'Memory' } }, { name: 'token' }] },
   );
-  expect(restrictToManifest({ ...live, status: {} }, manifest)).toEqual(deployment([{ name: 'b', image: '2' }, { name: 'a', ports: [{ containerPort: 80 }] }], { volumes: [{ name: 'v', emptyDir: {} }] }));
+  expect(restrictToManifest({ ...live, status: {} }, manifest)).toEqual(
+    deployment(
+      [
+        { name: 'b', image: '2' },
+        { name: 'a', ports: [{ containerPort: 80 }] },
+      ],
+      { volumes: [{ name: 'v', emptyDir: {} }] },
+    ),
+  );
 });
 
 describe('lists', () => {
   const object = (kind: string, fields: Record<string, unknown>): KubeObject => ({ apiVersion: 'v1', kind, metadata: { name: 'x' }, ...fields });
   test.each<[string, KubeObject, KubeObject, unknown]>([
-    ['a list that is not merged by key is whole', object('Thing', { spec: { containers: [{ name: 'a', more: 1 }] } }), object('Thing', { spec: { containers: [{ name: 'a' }] } }), [{ name: 'a', more: 1 }]],
+    [
+      'a list that is not merged by key is whole',
+      object('Thing', { spec: { containers: [{ name: 'a', more: 1 }] } }),
+      object('Thing', { spec: { containers: [{ name: 'a' }] } }),
+      [{ name: 'a', more: 1 }],
+    ],
     ['a removed item is absent', object('Pod', { spec: { containers: [] } }), object('Pod', { spec: { containers: [{ name: 'a' }] } }), []],
-    ['keys that repeat make it whole', object('Pod', { spec: { containers: [{ name: 'a', x: 1 }, { name: 'a' }] } }), object('Pod', { spec: { containers: [{ name: 'a' }] } }), [{ name: 'a', x: 1 }, { name: 'a' }]],
+    [
+      'keys that repeat make it whole',
+      object('Pod', { spec: { containers: [{ name: 'a', x: 1 }, { name: 'a' }] } }),
+      object('Pod', { spec: { containers: [{ name: 'a' }] } }),
+      [{ name: 'a', x: 1 }, { name: 'a' }],
+    ],
     ['another type is answered as it is', object('Pod', { spec: { containers: 'none' } }), object('Pod', { spec: { containers: [] } }), 'none'],
   ])('%s', (_name, live, manifest, expected) => {
     expect((restrictToManifest(live, manifest)['spec'] as { containers: unknown }).containers).toEqual(expected);
   });
 
   test('ports of a Service are merged by key, those of a NetworkPolicy are not', () => {
-    const live = { spec: { ports: [{ port: 443, protocol: 'TCP' }, { port: 80, protocol: 'TCP', nodePort: 30000 }] } };
+    const live = {
+      spec: {
+        ports: [
+          { port: 443, protocol: 'TCP' },
+          { port: 80, protocol: 'TCP', nodePort: 30000 },
+        ],
+      },
+    };
     const wanted = { spec: { ports: [{ port: 80 }] } };
     expect(restrictToManifest(object('Service', live), object('Service', wanted))['spec']).toEqual({ ports: [{ port: 80 }] });
     const policy = (fields: Record<string, unknown>): KubeObject => ({ ...object('NetworkPolicy', fields), apiVersion: 'networking.k8s.io/v1' });
@@ -57,9 +95,15 @@ test('null in the manifest means absent', () => {
 describe('for any manifest', () => {
   const json = fc.jsonValue({ maxDepth: 4 }) as fc.Arbitrary<unknown>;
   const kinds = fc.constantFrom(['v1', 'Pod'], ['apps/v1', 'Deployment'], ['x.io/v1', 'Thing'], ['v1', 'Service']);
-  const container = fc.record({ name: fc.constantFrom('a', 'b'), image: fc.string(), env: fc.array(fc.record({ name: fc.constantFrom('A', 'B'), value: fc.string() })) });
+  const container = fc.record({
+    name: fc.constantFrom('a', 'b'),
+    image: fc.string(),
+    env: fc.array(fc.record({ name: fc.constantFrom('A', 'B'), value: fc.string() })),
+  });
   const spec = fc.oneof(fc.dictionary(fc.string(), json), fc.record({ containers: fc.array(container, { maxLength: 2 }), x: json }));
-  const anyObject = fc.tuple(kinds, spec).map(([[apiVersion, kind], value]): KubeObject => ({ apiVersion: apiVersion!, kind: kind!, metadata: { name: 'x' }, spec: value }));
+  const anyObject = fc
+    .tuple(kinds, spec)
+    .map(([[apiVersion, kind], value]): KubeObject => ({ apiVersion: apiVersion!, kind: kind!, metadata: { name: 'x' }, spec: value }));
 
   test('an object that is as wanted is answered as the manifest', () => {
     fc.assert(fc.property(anyObject, (manifest) => void expect(restrictToManifest(manifest, manifest)).toEqual(manifest)));

@@ -25,9 +25,17 @@ test('images of workloads, pods and cron jobs, sorted, each once', () => {
 
 test.each<[string, KubeObject, string[]]>([
   ['a host without paths', ingress({ rules: [{ host: 'a.example' }] }), ['http://a.example']],
-  ['TLS of this host', ingress({ tls: [{ hosts: ['a.example'] }], rules: [{ host: 'a.example', http: { paths: [{ path: '/x/*' }] } }, { host: 'b.example' }] }), ['http://b.example', 'https://a.example/x/']],
+  [
+    'TLS of this host',
+    ingress({ tls: [{ hosts: ['a.example'] }], rules: [{ host: 'a.example', http: { paths: [{ path: '/x/*' }] } }, { host: 'b.example' }] }),
+    ['http://b.example', 'https://a.example/x/'],
+  ],
   ['TLS of every host', ingress({ tls: [{ secretName: 's' }], rules: [{ host: 'a.example' }] }), ['https://a.example']],
-  ['no host: where the load balancer answers', ingress({ rules: [{ http: { paths: [{ path: '/' }] } }] }, { status: { loadBalancer: { ingress: [{ ip: '192.0.2.7' }, { hostname: 'lb.example' }] } } }), ['http://192.0.2.7/', 'http://lb.example/']],
+  [
+    'no host: where the load balancer answers',
+    ingress({ rules: [{ http: { paths: [{ path: '/' }] } }] }, { status: { loadBalancer: { ingress: [{ ip: '192.0.2.7' }, { hostname: 'lb.example' }] } } }),
+    ['http://192.0.2.7/', 'http://lb.example/'],
+  ],
   ['links beside it', ingress({ rules: [] }, { annotations: { 'link.argocd.argoproj.io/docs': 'Docs|https://docs.example' } }), ['Docs|https://docs.example']],
   ['no default links wanted', ingress({ rules: [{ host: 'a.example' }] }, { annotations: { 'argocd.argoproj.io/ignore-default-links': 'true' } }), []],
   ['never a script', ingress({}, { annotations: { 'link.argocd.argoproj.io/x': 'javascript:alert(1)' } }), []],

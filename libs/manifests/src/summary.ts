@@ -3,11 +3,7 @@ import { at, isRecord, recordsAt, textAt } from './json.ts';
 import { groupVersionKind, type KubeObject } from './object.ts';
 
 /** Where a pod's spec stands, in any kind that has one (CronJob, workloads and their look-alikes, Pod). */
-const podSpecPaths: readonly (readonly string[])[] = [
-  ['spec', 'jobTemplate', 'spec', 'template', 'spec'],
-  ['spec', 'template', 'spec'],
-  ['spec'],
-];
+const podSpecPaths: readonly (readonly string[])[] = [['spec', 'jobTemplate', 'spec', 'template', 'spec'], ['spec', 'template', 'spec'], ['spec']];
 
 /** The container images that these objects run, sorted, each once (`status.summary.images`). */
 export function images(objects: readonly KubeObject[]): string[] {

@@ -10,7 +10,17 @@ const object = (options?: string): KubeObject => ({
 
 describe('of the application', () => {
   test.each<[string[], Partial<ApplicationSyncOptions>]>([
-    [[], { createNamespace: false, applyOutOfSyncOnly: false, prunePropagation: 'Foreground', clientSideApplyMigration: true, failOnSharedResource: false, respectIgnoreDifferences: false }],
+    [
+      [],
+      {
+        createNamespace: false,
+        applyOutOfSyncOnly: false,
+        prunePropagation: 'Foreground',
+        clientSideApplyMigration: true,
+        failOnSharedResource: false,
+        respectIgnoreDifferences: false,
+      },
+    ],
     [['CreateNamespace=true', 'ApplyOutOfSyncOnly=true'], { createNamespace: true, applyOutOfSyncOnly: true }],
     [['createnamespace=true', 'CreateNamespace = true'], { createNamespace: false }],
     [[' RespectIgnoreDifferences=true '], { respectIgnoreDifferences: true }],
@@ -28,7 +38,20 @@ describe('of the application', () => {
 
 describe('of one object, its annotation wins', () => {
   test.each<[string[], string | undefined, Partial<ResourceSyncOptions>]>([
-    [[], undefined, { validate: true, prune: 'always', delete: 'always', replace: false, force: false, serverSideApply: undefined, pruneLast: false, skipDryRunOnMissingResource: false }],
+    [
+      [],
+      undefined,
+      {
+        validate: true,
+        prune: 'always',
+        delete: 'always',
+        replace: false,
+        force: false,
+        serverSideApply: undefined,
+        pruneLast: false,
+        skipDryRunOnMissingResource: false,
+      },
+    ],
     [['ServerSideApply=true'], 'ServerSideApply=false', { serverSideApply: false }],
     [['Replace=true'], 'Replace=false', { replace: false }],
     [['Prune=false'], 'Prune=confirm', { prune: 'when-confirmed' }],

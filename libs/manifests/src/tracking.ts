@@ -16,9 +16,7 @@ export function instanceName(application: { namespace: string; name: string }, c
 /** The reverse of `instanceName`. Neither part of a Kubernetes name can contain an underscore. */
 export function parseInstanceName(instance: string, controlNamespace: string): { namespace: string; name: string } {
   const underscore = instance.indexOf('_');
-  return underscore < 0
-    ? { namespace: controlNamespace, name: instance }
-    : { namespace: instance.slice(0, underscore), name: instance.slice(underscore + 1) };
+  return underscore < 0 ? { namespace: controlNamespace, name: instance } : { namespace: instance.slice(0, underscore), name: instance.slice(underscore + 1) };
 }
 
 /**

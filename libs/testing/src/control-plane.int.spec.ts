@@ -14,7 +14,6 @@ import { identify } from './processes/identity.ts';
 import { poll } from './processes/poll.ts';
 import { runningPrograms } from './processes/records.ts';
 
-
 const application = { group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: 'default', name: 'guestbook' };
 
 let stateDir: string;
@@ -27,10 +26,13 @@ async function connect(): Promise<void> {
 
 /** The object once it `holds`. */
 const once = (ref: Parameters<KubeClient['get']>[0], holds: (object: KubeObject) => boolean): Promise<KubeObject> =>
-  poll(async () => {
-    const object = await kube.get(ref);
-    return object !== undefined && holds(object) && object;
-  }, { what: `${ref.kind} ${ref.name}`, timeoutMs: 30_000 });
+  poll(
+    async () => {
+      const object = await kube.get(ref);
+      return object !== undefined && holds(object) && object;
+    },
+    { what: `${ref.kind} ${ref.name}`, timeoutMs: 30_000 },
+  );
 
 const fieldManager = 'test';
 const labels = { app: 'web' };
@@ -44,7 +46,11 @@ const guestbook = {
   apiVersion: 'argoproj.io/v1alpha1',
   kind: 'Application',
   metadata: { name: 'guestbook', namespace: 'default' },
-  spec: { project: 'default', source: { repoURL: 'https://git.example.org/guestbook.git', path: 'manifests' }, destination: { server: 'https://kubernetes.default.svc', namespace: 'guestbook' } },
+  spec: {
+    project: 'default',
+    source: { repoURL: 'https://git.example.org/guestbook.git', path: 'manifests' },
+    destination: { server: 'https://kubernetes.default.svc', namespace: 'guestbook' },
+  },
 };
 
 beforeAll(async () => {
@@ -61,7 +67,9 @@ afterAll(async () => {
 
 it('says what it is, as Kubernetes does', async () => {
   expect((await kube.discover()).serverVersion).toMatch(/^v1\.34\./);
-  expect((await runningPrograms(stateDir)).map(({ name, pid }) => ({ name, pid })).sort((a, b) => a.pid - b.pid)).toEqual([...plane.processes].sort((a, b) => a.pid - b.pid));
+  expect((await runningPrograms(stateDir)).map(({ name, pid }) => ({ name, pid })).sort((a, b) => a.pid - b.pid)).toEqual(
+    [...plane.processes].sort((a, b) => a.pid - b.pid),
+  );
 });
 
 it('makes the Pods of a Deployment Ready, and clears up after it', async () => {
@@ -69,15 +77,30 @@ it('makes the Pods of a Deployment Ready, and clears up after it', async () => {
   const ref = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'default', name: 'web' };
   await once(ref, (object) => (object['status'] as { availableReplicas?: number } | undefined)?.availableReplicas === 2);
   await kube.delete(ref);
-  await poll(async () => (await kube.list({ group: '', version: 'v1', kind: 'Pod' }, { namespace: 'default' })).items.length === 0, { what: 'the end of the Pods', timeoutMs: 30_000 });
+  await poll(async () => (await kube.list({ group: '', version: 'v1', kind: 'Pod' }, { namespace: 'default' })).items.length === 0, {
+    what: 'the end of the Pods',
+    timeoutMs: 30_000,
+  });
 });
 
 it('takes the resource definitions: columns and short names of Argo CD, no status subresource, unknown fields kept', async () => {
   expect((await installCrds(kube)).sort()).toEqual(['applications.argoproj.io', 'appprojects.argoproj.io']);
-  const written = await kube.apply({ ...guestbook, spec: { ...guestbook.spec, later: { version: 1 } }, status: { sync: { status: 'Synced', revision: 'abc' }, extra: true } }, { fieldManager });
+  const written = await kube.apply(
+    { ...guestbook, spec: { ...guestbook.spec, later: { version: 1 } }, status: { sync: { status: 'Synced', revision: 'abc' }, extra: true } },
+    { fieldManager },
+  );
   expect(written).toMatchObject({ spec: { later: { version: 1 } }, status: { sync: { status: 'Synced' }, extra: true } });
   const definition = await kube.get({ group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', name: 'applications.argoproj.io' });
-  expect(definition).toMatchObject({ status: { acceptedNames: { shortNames: ['app', 'apps'] } }, spec: { versions: [{ additionalPrinterColumns: [{ name: 'Sync Status' }, { name: 'Health Status' }, { name: 'Revision', priority: 10 }, { name: 'Project', priority: 10 }] }] } });
+  expect(definition).toMatchObject({
+    status: { acceptedNames: { shortNames: ['app', 'apps'] } },
+    spec: {
+      versions: [
+        {
+          additionalPrinterColumns: [{ name: 'Sync Status' }, { name: 'Health Status' }, { name: 'Revision', priority: 10 }, { name: 'Project', priority: 10 }],
+        },
+      ],
+    },
+  });
   expect(definition!['spec']).not.toMatchObject({ versions: [{ subresources: {} }] });
 });
 

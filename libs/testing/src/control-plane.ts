@@ -78,7 +78,10 @@ async function start(options: ControlPlaneOptions & { programs: ControlPlaneProg
   const apiServer = await launch('kube-apiserver', programs.apiServer, apiServerArguments(port));
 
   const readyOptions = { timeoutMs: limits.controlPlaneReadyMs, unless: apiServer.ended };
-  const certificate = await poll(() => readIfThere(join(stateDir, 'certificates/apiserver.crt')), { what: 'the certificate of kube-apiserver', ...readyOptions });
+  const certificate = await poll(() => readIfThere(join(stateDir, 'certificates/apiserver.crt')), {
+    what: 'the certificate of kube-apiserver',
+    ...readyOptions,
+  });
   const kubeconfig = join(stateDir, 'kubeconfig');
   await writeState(kubeconfig, kubeconfigText({ server, certificate, token }));
   const access = new ClusterAccess({ server, certificate, token });
@@ -110,7 +113,9 @@ async function start(options: ControlPlaneOptions & { programs: ControlPlaneProg
 async function prepareCredentials(stateDir: string): Promise<string> {
   const token = (await readOrMake(join(stateDir, 'admin.token'), newPassword)).trim();
   await writeState(join(stateDir, 'tokens.csv'), `${token},admin,admin,system:masters\n`);
-  const key = await readOrMake(join(stateDir, 'service-accounts.key'), () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  const key = await readOrMake(join(stateDir, 'service-accounts.key'), () =>
+    generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
   await writeState(join(stateDir, 'service-accounts.pub'), createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString());
   await discardAgedCertificate(join(stateDir, 'certificates'));
   return token;

@@ -25,16 +25,24 @@ interface PushBody {
 const secret = 'webhook-secret';
 const deliveries: { event: unknown; signature: unknown; text: string; body: PushBody }[] = [];
 let refusals = 0;
-const receiver = createServer(async (incoming, outgoing) => {
-  let text = '';
-  for await (const chunk of incoming) text += String(chunk);
-  if (refusals > 0) {
-    refusals--;
-    outgoing.writeHead(503).end();
-    return;
-  }
-  deliveries.push({ event: incoming.headers['x-github-event'], signature: incoming.headers['x-hub-signature-256'], text, body: JSON.parse(text) as PushBody });
-  outgoing.writeHead(202).end();
+const receiver = createServer((incoming, outgoing) => {
+  const pieces: Buffer[] = [];
+  incoming.on('data', (piece: Buffer) => pieces.push(piece));
+  incoming.on('end', () => {
+    if (refusals > 0) {
+      refusals--;
+      outgoing.writeHead(503).end();
+      return;
+    }
+    const text = Buffer.concat(pieces).toString();
+    deliveries.push({
+      event: incoming.headers['x-github-event'],
+      signature: incoming.headers['x-hub-signature-256'],
+      text,
+      body: JSON.parse(text) as PushBody,
+    });
+    outgoing.writeHead(202).end();
+  });
 });
 
 let dir: string;
@@ -89,7 +97,12 @@ it('tells of a push in the form of GitHub, signed', async () => {
   const workspace = await repository('told', { 'kept.yaml': 'k\n', 'changed.yaml': '1\n', 'gone.yaml': 'g\n' });
   const first = await workspace.head();
   const created = await delivery('told', first);
-  expect(created.body).toMatchObject({ ref: 'refs/heads/main', before: '0'.repeat(40), created: true, commits: [{ id: first, added: ['changed.yaml', 'gone.yaml', 'kept.yaml'] }] });
+  expect(created.body).toMatchObject({
+    ref: 'refs/heads/main',
+    before: '0'.repeat(40),
+    created: true,
+    commits: [{ id: first, added: ['changed.yaml', 'gone.yaml', 'kept.yaml'] }],
+  });
 
   const second = await workspace.commit({ 'changed.yaml': '2\n', 'gone.yaml': null, 'dir/new ü.yaml': 'n\n' });
   await workspace.push();
@@ -112,7 +125,11 @@ it('tells of each ref of a push once it has moved, and not of a refused one', as
   await workspace.git('tag', 'v1');
   await workspace.git('push', '--quiet', 'origin', 'HEAD', 'v1');
   await poll(async () => webhooksOf('several', second).length === 2, { what: 'two webhooks', timeoutMs: 10_000 });
-  expect(webhooksOf('several', second).map(({ body }) => body.ref).sort()).toEqual(['refs/heads/main', 'refs/tags/v1']);
+  expect(
+    webhooksOf('several', second)
+      .map(({ body }) => body.ref)
+      .sort(),
+  ).toEqual(['refs/heads/main', 'refs/tags/v1']);
 
   const rival = await clone('several');
   await rival.git('reset', '--quiet', '--hard', first);

@@ -96,7 +96,8 @@ class DemoGitServer {
     const service = operation === 'info/refs' ? searchParams.get('service') : operation;
     const isExpected = request.method === (operation === 'info/refs' ? 'GET' : 'POST');
     const name = BareRepositories.nameOf(part);
-    if (name === undefined || !isExpected || !isService(service)) return refuse(response, 404, `Not a repository's address. Push to ${this.url}/<name>.git, with a name of letters, digits, ".", "_" and "-".`);
+    if (name === undefined || !isExpected || !isService(service))
+      return refuse(response, 404, `Not a repository's address. Push to ${this.url}/<name>.git, with a name of letters, digits, ".", "_" and "-".`);
 
     const isNewName = operation === 'info/refs' && service === 'git-receive-pack';
     const repository = isNewName ? await this.#repositories.findOrCreate(name) : await this.#repositories.find(name);
@@ -169,7 +170,16 @@ class DemoGitServer {
     for (const { ref, before, after } of updates) {
       const commits = after === zeroId ? [] : [{ id: after, ...(await changes.read({ ref, before, after })) }];
       if (this.webhook === undefined) return;
-      this.#webhooks.send(this.webhook, 'push', { ref, before, after, created: before === zeroId, deleted: after === zeroId, repository: about, commits, pusher: { name: 'demo' } });
+      this.#webhooks.send(this.webhook, 'push', {
+        ref,
+        before,
+        after,
+        created: before === zeroId,
+        deleted: after === zeroId,
+        repository: about,
+        commits,
+        pusher: { name: 'demo' },
+      });
     }
   }
 

@@ -45,11 +45,15 @@ export async function buildGoPrograms(set: GoProgramSet, options: BuildOptions =
   const target = join(cacheDir(env), `${set.name}-${set.version}-${await sourceHash(set)}`);
   if (await exists(target)) return target;
   await mkdir(dirname(target), { recursive: true });
-  await withBuildLock(`${target}.lock`, async () => {
-    if (await exists(target)) return;
-    await requireGo(env);
-    await build(set, target, options);
-  }, () => options.progress?.(`waiting for another process that is building ${set.label}`));
+  await withBuildLock(
+    `${target}.lock`,
+    async () => {
+      if (await exists(target)) return;
+      await requireGo(env);
+      await build(set, target, options);
+    },
+    () => options.progress?.(`waiting for another process that is building ${set.label}`),
+  );
   return target;
 }
 
@@ -81,7 +85,11 @@ async function build(set: GoProgramSet, target: string, options: BuildOptions): 
 
 function runGo(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('go', args, { cwd, env: { ...env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOWORK: 'off', GOFLAGS: '' }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('go', args, {
+      cwd,
+      env: { ...env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOWORK: 'off', GOFLAGS: '' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     let complaints = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -112,9 +120,15 @@ async function requireGo(env: NodeJS.ProcessEnv): Promise<void> {
 async function sourceHash(set: GoProgramSet): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([set.programs, set.ldflags ?? [], process.platform, process.arch]));
   const entries = await readdir(set.moduleDir, { recursive: true, withFileTypes: true });
-  const paths = entries.filter((entry) => entry.isFile() && /(\.go|^go\.(mod|sum))$/.test(entry.name) && !entry.name.endsWith('_test.go')).map((entry) => join(entry.parentPath, entry.name));
+  const paths = entries
+    .filter((entry) => entry.isFile() && /(\.go|^go\.(mod|sum))$/.test(entry.name) && !entry.name.endsWith('_test.go'))
+    .map((entry) => join(entry.parentPath, entry.name));
   for (const path of paths.sort()) hash.update(`\0${path.slice(set.moduleDir.length)}\0`).update(await readFile(path));
   return hash.digest('hex').slice(0, 12);
 }
 
-const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -15,7 +15,10 @@ export async function rememberedPort(stateDir: string, name: string): Promise<nu
   const path = join(stateDir, `${name}.port`);
   const known = Number(await readIfThere(path));
   if (known > 0) {
-    const isStillFree = await listenOnce(known).then(() => true, () => false);
+    const isStillFree = await listenOnce(known).then(
+      () => true,
+      () => false,
+    );
     if (isStillFree) return known;
   }
   const port = await freePort();

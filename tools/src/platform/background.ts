@@ -63,6 +63,7 @@ function spawnSupervisor(options: PlatformOptions): ChildProcess {
 
 /** One older generation of each log is kept. */
 export function rotateLog(file: string): void {
+  mkdirSync(dirname(dirname(file)), { recursive: true, mode: 0o711 });
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   if (existsSync(file)) renameSync(file, `${file}.1`);
 }

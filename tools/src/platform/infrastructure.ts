@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { chmodSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -87,13 +87,6 @@ export async function stopLeftoverServers(stateDir: string): Promise<string[]> {
   return stopped.flat();
 }
 
-/** Removes what is ours in servers that are not: the database, subjects and keys taken with `--use-local`. */
-export async function dropFromLocalServers(stateDir: string, taken: { postgres: boolean; nats: boolean; redis: boolean }): Promise<void> {
-  const options: DependencyOptions = { stateDir, useLocal: true, origins: ['local'], name: prefixOf(process.env) };
-  const found = [taken.postgres && startPostgres(options), taken.nats && startNats(options), taken.redis && startRedis(options)];
-  for (const dependency of await Promise.all(found)) if (dependency) await dependency.drop();
-}
-
 function withAddress(options: DependencyOptions, given: string | undefined): DependencyOptions {
   return given === undefined ? options : { ...options, given };
 }
@@ -123,6 +116,7 @@ async function startCluster(stateDir: string, { tell, stops }: ServerContext): P
   tell(`Kubernetes: ${cluster.current().server}, private`);
   const { kubeconfig } = pathsOf(stateDir);
   copyFileSync(cluster.current().kubeconfig, kubeconfig);
+  chmodSync(kubeconfig, 0o600);
   return kubeconfig;
 }
 

@@ -13,7 +13,8 @@ export function pathsOf(stateDir: string) {
     logs: join(stateDir, 'logs'),
     supervisorLog: join(stateDir, 'logs', 'supervisor.log'),
     logOf: (name: string) => join(stateDir, 'logs', `${name}.log`),
-    /** Mirrors and caches of a service: disposable. */
+    /** Mirrors and caches of the services: disposable. */
+    data: join(stateDir, 'data'),
     dataOf: (service: string) => join(stateDir, 'data', service),
   };
 }

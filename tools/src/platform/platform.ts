@@ -21,6 +21,7 @@ import { developmentCommand, serviceCommands, serviceNames, urlOf, type ServiceN
 import { StateStore } from './state-store.ts';
 import { readState, type PlatformState } from './state.ts';
 import { describePlatform } from './summary.ts';
+import { rememberTaken } from './taken-servers.ts';
 
 export interface PlatformContext {
   tell: (line: string) => void;
@@ -32,7 +33,9 @@ export interface PlatformContext {
 /** Starts everything and resolves with a summary for people once all services answer /readyz. */
 export async function startPlatform(options: PlatformOptions, context: PlatformContext): Promise<string> {
   const startedAt = performance.now();
-  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  // Others may pass, not look: as root, PostgreSQL runs as another user with its data in here.
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o711 });
+  mkdirSync(pathsOf(options.stateDir).data, { recursive: true, mode: 0o700 });
   endLeftovers(options.stateDir, context.tell);
   const store = new StateStore(options.stateDir, initialState());
   context.stopped.addEventListener('abort', () => store.update({ phase: 'stopping' }));
@@ -40,6 +43,7 @@ export async function startPlatform(options: PlatformOptions, context: PlatformC
   const apiPort = await chooseApiPort(options.port, context.tell);
   const api = urlOf(apiPort);
   const [engine, infrastructure] = await Promise.all([buildEngine(context.tell), startInfrastructure(options, context), buildServices(context.tell)]);
+  rememberTaken(options.stateDir, infrastructure);
   store.update(facts(infrastructure, api));
 
   const kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: infrastructure.kubeconfig, env: process.env }), log: silentLogger });

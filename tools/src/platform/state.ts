@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+import type { Origin } from '@plumbline/testing';
+
 import { pathsOf } from './paths.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
 
@@ -18,8 +20,7 @@ export interface ServiceRecord {
 /** A server that the platform uses. */
 export interface DependencyRecord {
   url: string;
-  /** Where on the ladder it was found: given, local, binary, docker, embedded. */
-  origin: string;
+  origin: Origin;
   /** For people: what was taken from where. */
   description: string;
 }

@@ -22,39 +22,101 @@ const table = (apiVersion: string, kind: string, rows: readonly Row[], metadata:
 };
 
 const rolledOut = { observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3, readyReplicas: 3 };
-table('apps/v1', 'Deployment', [
-  ['rolled out', { spec: { replicas: 3 }, status: rolledOut }, 'Healthy'],
-  ['scaled to nothing', { spec: { replicas: 0 }, status: { observedGeneration: 2 } }, 'Healthy'],
-  ['paused', { spec: { paused: true }, status: {} }, 'Suspended'],
-  ['no status yet', { spec: { replicas: 3 } }, 'Progressing', /not seen/],
-  ['old status', { spec: { replicas: 3 }, status: { ...rolledOut, observedGeneration: 1 } }, 'Progressing', /not seen/],
-  ['deadline exceeded', { spec: { replicas: 3 }, status: { ...rolledOut, conditions: [condition('Progressing', 'False', 'ProgressDeadlineExceeded')] } }, 'Degraded', /deadline/],
-  ['updating', { spec: { replicas: 3 }, status: { ...rolledOut, updatedReplicas: 1 } }, 'Progressing', /1 of 3 .*updated/],
-  ['old ones left', { spec: { replicas: 3 }, status: { ...rolledOut, replicas: 4 } }, 'Progressing', /1 old/],
-  ['not available', { spec: { replicas: 3 }, status: { ...rolledOut, availableReplicas: 2 } }, 'Progressing', /2 of 3/],
-], { generation: 2 });
-table('apps/v1', 'StatefulSet', [
-  ['rolled out', { spec: { replicas: 3 }, status: { ...rolledOut, updateRevision: 'r2', currentRevision: 'r2' } }, 'Healthy'],
-  ['never observed', { spec: { replicas: 0 }, status: {} }, 'Progressing'],
-  ['not ready', { spec: { replicas: 3 }, status: { ...rolledOut, readyReplicas: 1 } }, 'Progressing', /1 of 3/],
-  ['partition not reached', { spec: { replicas: 3, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } }, status: { ...rolledOut, updatedReplicas: 1 } }, 'Progressing', /1 of 2/],
-  ['partition reached, revisions still differ', { spec: { replicas: 3, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } }, status: { ...rolledOut, updatedReplicas: 2, updateRevision: 'r2', currentRevision: 'r1' } }, 'Healthy', /partition/],
-  ['on delete', { spec: { replicas: 3, updateStrategy: { type: 'OnDelete' } }, status: { ...rolledOut, updateRevision: 'r2', currentRevision: 'r1' } }, 'Healthy'],
-  ['revisions differ', { spec: { replicas: 3, updateStrategy: { type: 'RollingUpdate' } }, status: { ...rolledOut, updateRevision: 'r2', currentRevision: 'r1' } }, 'Progressing', /r2/],
-], { generation: 2 });
-table('apps/v1', 'DaemonSet', [
-  ['on every node', { spec: {}, status: { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2 } }, 'Healthy'],
-  ['old status', { spec: {}, status: {} }, 'Progressing'],
-  ['on delete', { spec: { updateStrategy: { type: 'OnDelete' } }, status: { observedGeneration: 1, desiredNumberScheduled: 2 } }, 'Healthy'],
-  ['updating', { spec: {}, status: { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2 } }, 'Progressing', /1 of 2 .*updated/],
-  ['not available', { spec: {}, status: { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 2 } }, 'Progressing', /0 of 2 .*available/],
-], { generation: 1 });
-table('apps/v1', 'ReplicaSet', [
-  ['complete', { spec: { replicas: 2 }, status: { observedGeneration: 1, availableReplicas: 2 } }, 'Healthy'],
-  ['old status', { spec: { replicas: 2 }, status: { availableReplicas: 2 } }, 'Progressing'],
-  ['failing', { spec: { replicas: 2 }, status: { observedGeneration: 1, conditions: [condition('ReplicaFailure', 'True', 'FailedCreate', 'quota exceeded')] } }, 'Degraded', /quota/],
-  ['not available', { spec: { replicas: 2 }, status: { observedGeneration: 1, availableReplicas: 1 } }, 'Progressing', /1 of 2/],
-], { generation: 1 });
+table(
+  'apps/v1',
+  'Deployment',
+  [
+    ['rolled out', { spec: { replicas: 3 }, status: rolledOut }, 'Healthy'],
+    ['scaled to nothing', { spec: { replicas: 0 }, status: { observedGeneration: 2 } }, 'Healthy'],
+    ['paused', { spec: { paused: true }, status: {} }, 'Suspended'],
+    ['no status yet', { spec: { replicas: 3 } }, 'Progressing', /not seen/],
+    ['old status', { spec: { replicas: 3 }, status: { ...rolledOut, observedGeneration: 1 } }, 'Progressing', /not seen/],
+    [
+      'deadline exceeded',
+      { spec: { replicas: 3 }, status: { ...rolledOut, conditions: [condition('Progressing', 'False', 'ProgressDeadlineExceeded')] } },
+      'Degraded',
+      /deadline/,
+    ],
+    ['updating', { spec: { replicas: 3 }, status: { ...rolledOut, updatedReplicas: 1 } }, 'Progressing', /1 of 3 .*updated/],
+    ['old ones left', { spec: { replicas: 3 }, status: { ...rolledOut, replicas: 4 } }, 'Progressing', /1 old/],
+    ['not available', { spec: { replicas: 3 }, status: { ...rolledOut, availableReplicas: 2 } }, 'Progressing', /2 of 3/],
+  ],
+  { generation: 2 },
+);
+table(
+  'apps/v1',
+  'StatefulSet',
+  [
+    ['rolled out', { spec: { replicas: 3 }, status: { ...rolledOut, updateRevision: 'r2', currentRevision: 'r2' } }, 'Healthy'],
+    ['never observed', { spec: { replicas: 0 }, status: {} }, 'Progressing'],
+    ['not ready', { spec: { replicas: 3 }, status: { ...rolledOut, readyReplicas: 1 } }, 'Progressing', /1 of 3/],
+    [
+      'partition not reached',
+      { spec: { replicas: 3, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } }, status: { ...rolledOut, updatedReplicas: 1 } },
+      'Progressing',
+      /1 of 2/,
+    ],
+    [
+      'partition reached, revisions still differ',
+      {
+        spec: { replicas: 3, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } },
+        status: { ...rolledOut, updatedReplicas: 2, updateRevision: 'r2', currentRevision: 'r1' },
+      },
+      'Healthy',
+      /partition/,
+    ],
+    [
+      'on delete',
+      { spec: { replicas: 3, updateStrategy: { type: 'OnDelete' } }, status: { ...rolledOut, updateRevision: 'r2', currentRevision: 'r1' } },
+      'Healthy',
+    ],
+    [
+      'revisions differ',
+      { spec: { replicas: 3, updateStrategy: { type: 'RollingUpdate' } }, status: { ...rolledOut, updateRevision: 'r2', currentRevision: 'r1' } },
+      'Progressing',
+      /r2/,
+    ],
+  ],
+  { generation: 2 },
+);
+table(
+  'apps/v1',
+  'DaemonSet',
+  [
+    ['on every node', { spec: {}, status: { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2 } }, 'Healthy'],
+    ['old status', { spec: {}, status: {} }, 'Progressing'],
+    ['on delete', { spec: { updateStrategy: { type: 'OnDelete' } }, status: { observedGeneration: 1, desiredNumberScheduled: 2 } }, 'Healthy'],
+    [
+      'updating',
+      { spec: {}, status: { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2 } },
+      'Progressing',
+      /1 of 2 .*updated/,
+    ],
+    [
+      'not available',
+      { spec: {}, status: { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 2 } },
+      'Progressing',
+      /0 of 2 .*available/,
+    ],
+  ],
+  { generation: 1 },
+);
+table(
+  'apps/v1',
+  'ReplicaSet',
+  [
+    ['complete', { spec: { replicas: 2 }, status: { observedGeneration: 1, availableReplicas: 2 } }, 'Healthy'],
+    ['old status', { spec: { replicas: 2 }, status: { availableReplicas: 2 } }, 'Progressing'],
+    [
+      'failing',
+      { spec: { replicas: 2 }, status: { observedGeneration: 1, conditions: [condition('ReplicaFailure', 'True', 'FailedCreate', 'quota exceeded')] } },
+      'Degraded',
+      /quota/,
+    ],
+    ['not available', { spec: { replicas: 2 }, status: { observedGeneration: 1, availableReplicas: 1 } }, 'Progressing', /1 of 2/],
+  ],
+  { generation: 1 },
+);
 
 const pod = (restartPolicy: string, status: Record<string, unknown>): Record<string, unknown> => ({ spec: { restartPolicy }, status });
 const waiting = (reason: string, message = ''): Record<string, unknown> => ({ containerStatuses: [{ name: 'c', state: { waiting: { reason, message } } }] });
@@ -63,23 +125,43 @@ table('v1', 'Pod', [
   ['ready', pod('Always', { phase: 'Running', conditions: [condition('Ready', 'True')] }), 'Healthy'],
   ['starting', pod('Always', { phase: 'Running', conditions: [condition('Ready', 'False')] }), 'Progressing'],
   ['restarted and not ready', pod('Always', { phase: 'Running', containerStatuses: [{ lastState: { terminated: { exitCode: 1 } } }] }), 'Degraded'],
-  ['restarted and ready', pod('Always', { phase: 'Running', conditions: [condition('Ready', 'True')], containerStatuses: [{ lastState: { terminated: { exitCode: 1 } } }] }), 'Healthy'],
+  [
+    'restarted and ready',
+    pod('Always', { phase: 'Running', conditions: [condition('Ready', 'True')], containerStatuses: [{ lastState: { terminated: { exitCode: 1 } } }] }),
+    'Healthy',
+  ],
   ['pending', pod('Always', { phase: 'Pending' }), 'Progressing'],
   ['creating', pod('Always', { phase: 'Pending', ...waiting('ContainerCreating') }), 'Progressing'],
   ['image can not be pulled', pod('Always', { phase: 'Pending', ...waiting('ErrImagePull', 'no such image') }), 'Degraded', /no such image/],
   ['back-off', pod('Always', { phase: 'Running', ...waiting('CrashLoopBackOff') }), 'Degraded', /CrashLoopBackOff/],
   ['bad config', pod('Always', { phase: 'Pending', ...waiting('CreateContainerConfigError') }), 'Degraded'],
   ['back-off of a pod that may end', pod('Never', { phase: 'Pending', ...waiting('ImagePullBackOff') }), 'Progressing'],
-  ['back-off of an init container', pod('Always', { phase: 'Pending', initContainerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }] }), 'Progressing'],
+  [
+    'back-off of an init container',
+    pod('Always', { phase: 'Pending', initContainerStatuses: [{ state: { waiting: { reason: 'CrashLoopBackOff' } } }] }),
+    'Progressing',
+  ],
   ['running and may end', pod('OnFailure', { phase: 'Running', conditions: [condition('Ready', 'True')] }), 'Progressing'],
   ['succeeded', pod('Never', { phase: 'Succeeded' }), 'Healthy'],
   ['failed with a message', pod('Never', { phase: 'Failed', message: 'evicted' }), 'Degraded', /^evicted$/],
-  ['failed with the container’s message', pod('Never', { phase: 'Failed', containerStatuses: [ended({ message: 'boom', exitCode: 2 })] }), 'Degraded', /^boom$/],
+  [
+    'failed with the container’s message',
+    pod('Never', { phase: 'Failed', containerStatuses: [ended({ message: 'boom', exitCode: 2 })] }),
+    'Degraded',
+    /^boom$/,
+  ],
   ['out of memory', pod('Never', { phase: 'Failed', containerStatuses: [ended({ reason: 'OOMKilled', exitCode: 137 })] }), 'Degraded', /^OOMKilled$/],
-  ['failed with an exit code', pod('Never', { phase: 'Failed', initContainerStatuses: [ended({ exitCode: 0 })], containerStatuses: [ended({ exitCode: 3 })] }), 'Degraded', /c .*exit code 3/],
+  [
+    'failed with an exit code',
+    pod('Never', { phase: 'Failed', initContainerStatuses: [ended({ exitCode: 0 })], containerStatuses: [ended({ exitCode: 3 })] }),
+    'Degraded',
+    /c .*exit code 3/,
+  ],
   ['no phase', pod('Always', {}), 'Unknown'],
 ]);
-table('v1', 'Pod', [['that ignores its restart policy', pod('Never', { phase: 'Pending', ...waiting('ImagePullBackOff') }), 'Degraded']], { annotations: { 'argocd.argoproj.io/ignore-restart-policy': 'true' } });
+table('v1', 'Pod', [['that ignores its restart policy', pod('Never', { phase: 'Pending', ...waiting('ImagePullBackOff') }), 'Degraded']], {
+  annotations: { 'argocd.argoproj.io/ignore-restart-policy': 'true' },
+});
 table('v1', 'Pod', [['that is a hook', pod('Never', { phase: 'Pending', ...waiting('ImagePullBackOff') }), 'Progressing']], {
   annotations: { 'argocd.argoproj.io/ignore-restart-policy': 'true', 'argocd.argoproj.io/hook': 'PreSync' },
 });
@@ -120,14 +202,22 @@ const autoscaler: Row[] = [
   ['able', { status: { conditions: [condition('AbleToScale', 'True', 'ReadyForNewScale'), condition('ScalingActive', 'True')] } }, 'Healthy'],
   ['no metrics', { status: { conditions: [condition('ScalingActive', 'False', 'FailedGetResourceMetric', 'no metrics API')] } }, 'Degraded', /no metrics API/],
   ['not able', { status: { conditions: [condition('AbleToScale', 'False', 'FailedGetScale', 'no such target')] } }, 'Degraded'],
-  ['the first that says something decides', { status: { conditions: [condition('AbleToScale', 'True'), condition('ScalingActive', 'False', 'FailedGetResourceMetric')] } }, 'Healthy'],
+  [
+    'the first that says something decides',
+    { status: { conditions: [condition('AbleToScale', 'True'), condition('ScalingActive', 'False', 'FailedGetResourceMetric')] } },
+    'Healthy',
+  ],
 ];
 table('autoscaling/v2', 'HorizontalPodAutoscaler', autoscaler);
 for (const [name, fields, status, message] of autoscaler) {
   const conditions = JSON.stringify((fields['status'] as { conditions?: unknown }).conditions ?? []);
-  table('autoscaling/v1', 'HorizontalPodAutoscaler', [[name, {}, status, message] as Row], { annotations: { 'autoscaling.alpha.kubernetes.io/conditions': conditions } });
+  table('autoscaling/v1', 'HorizontalPodAutoscaler', [[name, {}, status, message] as Row], {
+    annotations: { 'autoscaling.alpha.kubernetes.io/conditions': conditions },
+  });
 }
-table('autoscaling/v1', 'HorizontalPodAutoscaler', [['broken annotation', {}, 'Unknown']], { annotations: { 'autoscaling.alpha.kubernetes.io/conditions': '{' } });
+table('autoscaling/v1', 'HorizontalPodAutoscaler', [['broken annotation', {}, 'Unknown']], {
+  annotations: { 'autoscaling.alpha.kubernetes.io/conditions': '{' },
+});
 table('policy/v1', 'PodDisruptionBudget', [
   ['no status', {}, 'Progressing'],
   ['enough pods', { status: { conditions: [condition('DisruptionAllowed', 'True', 'SufficientPods')] } }, 'Healthy'],
@@ -143,7 +233,12 @@ table('apiextensions.k8s.io/v1', 'CustomResourceDefinition', [
   ['established', { status: { conditions: [condition('NamesAccepted', 'True'), condition('Established', 'True')] } }, 'Healthy'],
   ['name taken', { status: { conditions: [condition('NamesAccepted', 'False', '', 'taken'), condition('Established', 'False')] } }, 'Degraded', /taken/],
   ['going', { status: { conditions: [condition('Established', 'True'), condition('Terminating', 'True')] } }, 'Progressing'],
-  ['schema with violations', { status: { conditions: [condition('Established', 'True'), condition('NonStructuralSchema', 'True', '', 'bad')] } }, 'Degraded', /bad/],
+  [
+    'schema with violations',
+    { status: { conditions: [condition('Established', 'True'), condition('NonStructuralSchema', 'True', '', 'bad')] } },
+    'Degraded',
+    /bad/,
+  ],
 ]);
 table('v1', 'Namespace', [
   ['active', { status: { phase: 'Active' } }, 'Healthy'],
@@ -152,10 +247,18 @@ table('v1', 'Namespace', [
 
 describe('deletion', () => {
   test('is pending for any kind', () => {
-    expect(health(object('v1', 'ConfigMap', {}, { deletionTimestamp: '2026-01-01T00:00:00Z' }))).toEqual({ status: 'Progressing', message: 'Pending deletion' });
+    expect(health(object('v1', 'ConfigMap', {}, { deletionTimestamp: '2026-01-01T00:00:00Z' }))).toEqual({
+      status: 'Progressing',
+      message: 'Pending deletion',
+    });
   });
   test('does not hide the result of a hook', () => {
-    const job = object('batch/v1', 'Job', { status: { conditions: [condition('Complete', 'True')] } }, { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['argocd.argoproj.io/hook-finalizer'] });
+    const job = object(
+      'batch/v1',
+      'Job',
+      { status: { conditions: [condition('Complete', 'True')] } },
+      { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['argocd.argoproj.io/hook-finalizer'] },
+    );
     expect(health(job)?.status).toBe('Healthy');
   });
 });
@@ -168,7 +271,15 @@ test('kinds without a check have no health, look-alikes of other groups neither'
 });
 
 test('no shape of status or spec breaks a check', () => {
-  const kinds = fc.constantFrom(['apps/v1', 'Deployment'], ['apps/v1', 'StatefulSet'], ['apps/v1', 'DaemonSet'], ['v1', 'Pod'], ['batch/v1', 'CronJob'], ['autoscaling/v2', 'HorizontalPodAutoscaler'], ['v1', 'Service']);
+  const kinds = fc.constantFrom(
+    ['apps/v1', 'Deployment'],
+    ['apps/v1', 'StatefulSet'],
+    ['apps/v1', 'DaemonSet'],
+    ['v1', 'Pod'],
+    ['batch/v1', 'CronJob'],
+    ['autoscaling/v2', 'HorizontalPodAutoscaler'],
+    ['v1', 'Service'],
+  );
   fc.assert(
     fc.property(kinds, fc.jsonValue(), fc.jsonValue(), ([apiVersion, kind], spec, status) => {
       expect(worstHealth([health(object(apiVersion!, kind!, { spec, status }))!.status])).toBeTypeOf('string');
@@ -187,12 +298,20 @@ describe('application', () => {
   });
   test.each<[string, JudgedResource[], ReturnType<typeof applicationHealth>]>([
     ['without resources', [], { status: 'Healthy' }],
-    ['worst of all', [resource('a', 'Healthy'), resource('b', 'Progressing', true, 'soon'), resource('c', 'Suspended')], { status: 'Progressing', message: 'apps/Deployment:ns/b: soon' }],
+    [
+      'worst of all',
+      [resource('a', 'Healthy'), resource('b', 'Progressing', true, 'soon'), resource('c', 'Suspended')],
+      { status: 'Progressing', message: 'apps/Deployment:ns/b: soon' },
+    ],
     ['a missing one does not count', [resource('a', 'Healthy'), resource('b', undefined, false)], { status: 'Healthy' }],
     ['all missing', [resource('a', undefined, false), resource('b', undefined, false)], { status: 'Missing' }],
     ['no checks', [resource('a', undefined)], { status: 'Healthy' }],
     ['Unknown is worst', [resource('a', 'Degraded'), resource('b', 'Unknown')], { status: 'Unknown', message: 'apps/Deployment:ns/b' }],
-    ['three causes are named', ['a', 'b', 'c', 'd', 'e'].map((name) => resource(name, 'Degraded')), { status: 'Degraded', message: 'apps/Deployment:ns/a, apps/Deployment:ns/b, apps/Deployment:ns/c and 2 more' }],
+    [
+      'three causes are named',
+      ['a', 'b', 'c', 'd', 'e'].map((name) => resource(name, 'Degraded')),
+      { status: 'Degraded', message: 'apps/Deployment:ns/a, apps/Deployment:ns/b, apps/Deployment:ns/c and 2 more' },
+    ],
   ])('%s', (_name, resources, expected) => {
     expect(applicationHealth(resources)).toEqual(expected);
   });

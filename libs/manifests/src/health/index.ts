@@ -14,7 +14,7 @@ export { worstHealth, isWorse, type Health, type HealthStatus } from './status.t
 export { applicationHealth, type JudgedResource } from './aggregate.ts';
 
 /** By `group/Kind`. The built-in checks of Argo CD (B152–B157); customisations in Lua are evaluated before, elsewhere. */
-const checks: Readonly<Record<string, HealthCheck>> = {
+const checks: ReadonlyMap<string, HealthCheck> = new Map(Object.entries({
   'apps/Deployment': deploymentHealth,
   'apps/StatefulSet': statefulSetHealth,
   'apps/DaemonSet': daemonSetHealth,
@@ -31,18 +31,17 @@ const checks: Readonly<Record<string, HealthCheck>> = {
   'apiregistration.k8s.io/APIService': apiServiceHealth,
   'apiextensions.k8s.io/CustomResourceDefinition': customResourceDefinitionHealth,
   '/Namespace': namespaceHealth,
-};
+}));
 
 /** How healthy a live object is; undefined when its kind has no check. */
 export function health(object: KubeObject): Health | undefined {
   // A finished hook waits for its finalizer to be taken off: its result still counts (B011).
   if (object.metadata.deletionTimestamp !== undefined && !hasHookFinalizer(object)) return progressing('Pending deletion');
   const { group, kind } = groupVersionKind(object);
-  const key = `${group}/${kind}`;
-  return Object.hasOwn(checks, key) ? checks[key]!(object) : undefined;
+  return checks.get(`${group}/${kind}`)?.(object);
 }
 
-export const hasHealthCheck = (group: string, kind: string): boolean => Object.hasOwn(checks, `${group}/${kind}`);
+export const hasHealthCheck = (group: string, kind: string): boolean => checks.has(`${group}/${kind}`);
 
 /** The object asks not to be counted in its application's health. */
 export const ignoresHealth = (object: KubeObject): boolean => annotationOf(object, annotation.ignoreHealthCheck) === 'true';

@@ -11,4 +11,5 @@ export function serviceHealth(service: KubeObject): Health {
 }
 
 /** B156. */
-export const ingressHealth = (ingress: KubeObject): Health => (hasAddress(ingress) ? healthy() : progressing('no load balancer has given the Ingress an address yet'));
+export const ingressHealth = (ingress: KubeObject): Health =>
+  hasAddress(ingress) ? healthy() : progressing('no load balancer has given the Ingress an address yet');

@@ -38,7 +38,8 @@ const containers = (pod: KubeObject): JsonRecord[] => recordsAt(pod, 'status', '
 const isFailureToStart = (reason: string): boolean => reason.startsWith('Err') || reason.endsWith('Error') || reason.endsWith('BackOff');
 
 const waitingMessage = (container: JsonRecord): string =>
-  textAt(container, 'state', 'waiting', 'message') || `container ${textAt(container, 'name') ?? ''} waits: ${textAt(container, 'state', 'waiting', 'reason') ?? ''}`;
+  textAt(container, 'state', 'waiting', 'message') ||
+  `container ${textAt(container, 'name') ?? ''} waits: ${textAt(container, 'state', 'waiting', 'reason') ?? ''}`;
 
 function failureMessage(pod: KubeObject): string | undefined {
   for (const container of [...recordsAt(pod, 'status', 'initContainerStatuses'), ...containers(pod)]) {

@@ -14,7 +14,8 @@ const order: readonly HealthStatus[] = ['Healthy', 'Suspended', 'Progressing', '
 export const isWorse = (a: HealthStatus, b: HealthStatus): boolean => order.indexOf(a) > order.indexOf(b);
 
 /** Healthy when there is none. */
-export const worstHealth = (statuses: readonly HealthStatus[]): HealthStatus => statuses.reduce((worst, status) => (isWorse(status, worst) ? status : worst), 'Healthy');
+export const worstHealth = (statuses: readonly HealthStatus[]): HealthStatus =>
+  statuses.reduce((worst, status) => (isWorse(status, worst) ? status : worst), 'Healthy');
 
 export type HealthCheck = (object: KubeObject) => Health;
 

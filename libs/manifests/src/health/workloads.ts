@@ -17,7 +17,11 @@ export function deploymentHealth(deployment: KubeObject): Health {
     return degraded(`the rollout of Deployment ${deployment.metadata.name} did not progress within its deadline`);
   }
   const wanted = numberAt(deployment, 'spec', 'replicas');
-  const [replicas, updated, available] = [statusCount(deployment, 'replicas'), statusCount(deployment, 'updatedReplicas'), statusCount(deployment, 'availableReplicas')];
+  const [replicas, updated, available] = [
+    statusCount(deployment, 'replicas'),
+    statusCount(deployment, 'updatedReplicas'),
+    statusCount(deployment, 'availableReplicas'),
+  ];
   if (wanted !== undefined && updated < wanted) return progressing(`${updated} of ${wanted} replicas are updated`);
   if (replicas > updated) return progressing(`${replicas - updated} old replicas are still to go`);
   if (available < updated) return progressing(`${available} of ${updated} updated replicas are available`);

@@ -33,7 +33,10 @@ export class ClusterAccess {
 
   /** Server-side apply of one object at its path. */
   async apply(path: string, object: unknown): Promise<void> {
-    const { status, body } = await this.call('PATCH', `${path}?fieldManager=plumbline-setup&force=true`, { type: 'application/apply-patch+yaml', text: JSON.stringify(object) });
+    const { status, body } = await this.call('PATCH', `${path}?fieldManager=plumbline-setup&force=true`, {
+      type: 'application/apply-patch+yaml',
+      text: JSON.stringify(object),
+    });
     if (status >= 300) throw new AppError('failed-precondition', `${this.#credentials.server} refused ${path} with status ${status}: ${body}`);
   }
 

@@ -17,7 +17,14 @@ export async function findBinaries(name: string, otherDirs: readonly string[], e
     dirs.push(...found.sort((a, b) => b.localeCompare(a, 'en', { numeric: true })));
   }
   const paths = [...new Set(dirs)].map((dir) => join(dir, name));
-  const isThere = await Promise.all(paths.map((path) => access(path, constants.X_OK).then(() => true, () => false)));
+  const isThere = await Promise.all(
+    paths.map((path) =>
+      access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
   return paths.filter((_, index) => isThere[index]);
 }
 

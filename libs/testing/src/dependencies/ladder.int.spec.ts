@@ -41,7 +41,9 @@ async function natsAt(url: string) {
 /** Why a rung can't be tried here, or false. A skip carries its reason in the test's name. */
 async function missing(start: (options: DependencyOptions) => Promise<Dependency | undefined>, origin: 'local' | 'binary'): Promise<boolean> {
   const dir = await mkdtemp('/tmp/plumbline-probe-');
-  const probe = await start({ stateDir: dir, name: 'plumbline-probe', useLocal: true, origins: [origin], env: { PATH: process.env['PATH'] } }).catch(() => undefined);
+  const probe = await start({ stateDir: dir, name: 'plumbline-probe', useLocal: true, origins: [origin], env: { PATH: process.env['PATH'] } }).catch(
+    () => undefined,
+  );
   await probe?.drop();
   await rm(dir, { recursive: true, force: true });
   return probe === undefined;
@@ -66,7 +68,10 @@ describe('PostgreSQL', async () => {
     const first = await keep(startPostgres({ stateDir, name, origins: ['embedded'] }));
     expect(first.origin).toBe('embedded');
     await sql(first.url, 'create table kept as select 42 as answer');
-    expect(await sql(first.url, 'select setting from pg_settings where name in (\'fsync\', \'listen_addresses\') order by name')).toEqual([{ setting: 'on' }, { setting: '127.0.0.1' }]);
+    expect(await sql(first.url, "select setting from pg_settings where name in ('fsync', 'listen_addresses') order by name")).toEqual([
+      { setting: 'on' },
+      { setting: '127.0.0.1' },
+    ]);
     expect((await stat(join(stateDir, 'postgres/password'))).mode & 0o777).toBe(0o600);
     await expect(sql(first.url.replace(/:[^:@]+@/, ':wrong@'), 'select 1')).rejects.toThrow(/password/);
 
@@ -125,7 +130,7 @@ describe('NATS', async () => {
     await expect(natsAt(first.url.replace(/\/\/.*@/, '//'))).rejects.toThrow(/[Aa]uthorization/);
     expect((await stat(join(stateDir, 'nats/nats.conf'))).mode & 0o777).toBe(0o600);
 
-    const [renderer, api] = [await natsAt(first.serviceUrls['renderer']!), await natsAt(first.serviceUrls['api']!)];
+    const [renderer, api] = [await natsAt(first.serviceUrls['renderer']), await natsAt(first.serviceUrls['api'])];
     renderer.subscribe(`${name}.renderer.render`, { callback: (_, message) => message.respond('rendered') });
     await renderer.flush();
     expect((await api.request(`${name}.renderer.render`)).string()).toBe('rendered');
@@ -175,7 +180,10 @@ describe('Redis', async () => {
   it.skipIf(noBinary)('the installed program (where there is one): private, durable, never evicting', async () => {
     const first = await keep(startRedis({ stateDir, name, origins: ['binary'] }));
     const client = new Redis(first.url);
-    expect([await client.config('GET', 'maxmemory-policy'), await client.config('GET', 'appendonly')]).toEqual([['maxmemory-policy', 'noeviction'], ['appendonly', 'yes']]);
+    expect([await client.config('GET', 'maxmemory-policy'), await client.config('GET', 'appendonly')]).toEqual([
+      ['maxmemory-policy', 'noeviction'],
+      ['appendonly', 'yes'],
+    ]);
     await client.set('kept', 'yes');
     client.disconnect();
     expect(await readFile(join(stateDir, 'redis/logs/redis.log'), 'utf8')).not.toContain(new URL(first.url).password);

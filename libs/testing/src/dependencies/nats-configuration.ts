@@ -12,7 +12,10 @@ export interface NatsConfiguration {
 }
 
 export function natsConfiguration({ port, prefix, password, storeDir }: NatsConfiguration): string {
-  const users = [{ user: 'plumbline', password }, ...services.map((service) => ({ user: service, password: servicePassword(password, service), permissions: permissionsOf(service, prefix) }))];
+  const users = [
+    { user: 'plumbline', password },
+    ...services.map((service) => ({ user: service, password: servicePassword(password, service), permissions: permissionsOf(service, prefix) })),
+  ];
   // nats-server's configuration language is a superset of JSON.
   return `${JSON.stringify({ listen: `127.0.0.1:${port}`, jetstream: { store_dir: storeDir }, authorization: { users } }, null, 2)}\n`;
 }

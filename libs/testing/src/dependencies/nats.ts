@@ -68,7 +68,8 @@ async function given(url: string | undefined): Promise<Dependency | string> {
   const version = await versionAt(url).catch((cause: unknown) => {
     throw new AppError('failed-precondition', `The NATS server at ${address} does not answer: ${(cause as Error).message}`, { cause });
   });
-  if (!isAtLeast(version, versionMin)) throw new AppError('failed-precondition', `The NATS server at ${address} is ${version}; ${versionMin.join('.')} or newer is needed.`);
+  if (!isAtLeast(version, versionMin))
+    throw new AppError('failed-precondition', `The NATS server at ${address} is ${version}; ${versionMin.join('.')} or newer is needed.`);
   return { url, origin: 'given', description: `NATS ${version} at ${address}, as given`, stop: nothing, drop: nothing };
 }
 
@@ -76,7 +77,13 @@ async function local(prefix: string): Promise<Dependency | string> {
   const version = await versionAt(localUrl).catch(() => undefined);
   if (version === undefined) return 'nothing answers on port 4222';
   if (!isAtLeast(version, versionMin)) return `the one on port 4222 is ${version}`;
-  return { url: localUrl, origin: 'local', description: `NATS ${version} on port 4222, subjects ${prefix}.>`, stop: nothing, drop: () => dropStreams(localUrl, prefix) };
+  return {
+    url: localUrl,
+    origin: 'local',
+    description: `NATS ${version} on port 4222, subjects ${prefix}.>`,
+    stop: nothing,
+    drop: () => dropStreams(localUrl, prefix),
+  };
 }
 
 async function binary(place: Place, env: NodeJS.ProcessEnv): Promise<Dependency | string> {

@@ -10,7 +10,9 @@ export interface ServerVersion {
 
 export async function serverVersion(url: string): Promise<ServerVersion> {
   return withClient(url, async (client) => {
-    const { rows } = await client.query<{ number: string; text: string }>("select current_setting('server_version_num') as number, split_part(current_setting('server_version'), ' ', 1) as text");
+    const { rows } = await client.query<{ number: string; text: string }>(
+      "select current_setting('server_version_num') as number, split_part(current_setting('server_version'), ' ', 1) as text",
+    );
     return { number: Number(rows[0]!.number), text: rows[0]!.text };
   });
 }

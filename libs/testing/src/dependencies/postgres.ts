@@ -43,7 +43,8 @@ async function given(url: string | undefined): Promise<Dependency | string> {
   const version = await serverVersion(url).catch((cause: unknown) => {
     throw new AppError('failed-precondition', `The PostgreSQL at ${address} does not answer: ${(cause as Error).message}`, { cause });
   });
-  if (version.number < majorVersionMin * 10_000) throw new AppError('failed-precondition', `The PostgreSQL at ${address} is ${version.text}; ${majorVersionMin} or newer is needed.`);
+  if (version.number < majorVersionMin * 10_000)
+    throw new AppError('failed-precondition', `The PostgreSQL at ${address} is ${version.text}; ${majorVersionMin} or newer is needed.`);
   return { url, origin: 'given', description: `PostgreSQL ${version.text} at ${address}, as given`, stop: nothing, drop: nothing };
 }
 
@@ -53,7 +54,13 @@ async function local(database: string): Promise<Dependency | string> {
   if (version.number < majorVersionMin * 10_000) return `the one on port 5432 is ${version.text}`;
   await ensureDatabase(localUrl, database);
   const url = localUrl.replace(/postgres$/, database);
-  return { url, origin: 'local', description: `PostgreSQL ${version.text} on port 5432, database ${database}`, stop: nothing, drop: () => dropDatabase(localUrl, database) };
+  return {
+    url,
+    origin: 'local',
+    description: `PostgreSQL ${version.text} on port 5432, database ${database}`,
+    stop: nothing,
+    drop: () => dropDatabase(localUrl, database),
+  };
 }
 
 async function binary(stateDir: string, database: string, env: NodeJS.ProcessEnv): Promise<Dependency | string> {
@@ -62,9 +69,13 @@ async function binary(stateDir: string, database: string, env: NodeJS.ProcessEnv
     // On PATH lies often a link, without initdb beside it.
     const binDir = dirname(await realpath(path));
     const version = await versionOf(path);
-    const isWhole = await access(join(binDir, 'initdb')).then(() => true, () => false);
+    const isWhole = await access(join(binDir, 'initdb')).then(
+      () => true,
+      () => false,
+    );
     if (version === undefined || !isWhole) continue;
-    if (isAtLeast(version, [majorVersionMin])) return startPrivatePostgres({ origin: 'binary', binDir, majorVersion: version.split('.')[0]! }, stateDir, database);
+    if (isAtLeast(version, [majorVersionMin]))
+      return startPrivatePostgres({ origin: 'binary', binDir, majorVersion: version.split('.')[0]! }, stateDir, database);
     tooOld.push(version);
   }
   return tooOld.length > 0 ? `the installed one is ${tooOld.join(', ')}` : 'none is installed';

@@ -87,11 +87,25 @@ async function initialise(options: { binDir: string; dataDir: string; password: 
   await writeFile(passwordFile, password, { mode: 0o600, flag: 'wx' });
   if (place.user !== undefined) for (const path of [unfinished, passwordFile]) await chown(path, place.user.uid, place.user.gid);
   try {
-    const args = ['-D', unfinished, '-U', superuser, `--pwfile=${passwordFile}`, '--auth-host=scram-sha-256', '--auth-local=reject', '--encoding=UTF8', '--locale=C'];
+    const args = [
+      '-D',
+      unfinished,
+      '-U',
+      superuser,
+      `--pwfile=${passwordFile}`,
+      '--auth-host=scram-sha-256',
+      '--auth-local=reject',
+      '--encoding=UTF8',
+      '--locale=C',
+    ];
     await run(join(binDir, 'initdb'), args, { cwd: unfinished, env: { PATH: process.env['PATH'], LC_ALL: 'C' }, ...place.user });
     await rename(unfinished, dataDir);
   } catch (cause) {
-    throw new AppError('failed-precondition', `PostgreSQL could not make its data directory ${dataDir}: ${(cause as { stderr?: string }).stderr ?? String(cause)}`, { cause });
+    throw new AppError(
+      'failed-precondition',
+      `PostgreSQL could not make its data directory ${dataDir}: ${(cause as { stderr?: string }).stderr ?? String(cause)}`,
+      { cause },
+    );
   } finally {
     await rm(passwordFile, { force: true });
   }
@@ -102,7 +116,10 @@ async function reachableBinDir(programs: PostgresPrograms, place: Place): Promis
   const isReachable = await canReach(place.user, binDir);
   if (relocatable === undefined) {
     if (isReachable) return binDir;
-    throw new AppError('failed-precondition', `PostgreSQL refuses to run as root, and user ${place.user?.uid} cannot reach ${binDir}. Run as another user, or make that directory passable.`);
+    throw new AppError(
+      'failed-precondition',
+      `PostgreSQL refuses to run as root, and user ${place.user?.uid} cannot reach ${binDir}. Run as another user, or make that directory passable.`,
+    );
   }
   if (isReachable && (await areLinksThere(relocatable))) return binDir;
   const copy = join(place.dir, `programs-${programs.majorVersion}`);

@@ -44,7 +44,8 @@ async function given(url: string | undefined): Promise<Dependency | string> {
   const version = await versionAt(url).catch((cause: unknown) => {
     throw new AppError('failed-precondition', `The Redis at ${address} does not answer: ${(cause as Error).message}`, { cause });
   });
-  if (!isAtLeast(version, versionMin)) throw new AppError('failed-precondition', `The Redis at ${address} is ${version}; ${versionMin.join('.')} or newer is needed.`);
+  if (!isAtLeast(version, versionMin))
+    throw new AppError('failed-precondition', `The Redis at ${address} is ${version}; ${versionMin.join('.')} or newer is needed.`);
   return { url, origin: 'given', description: `Redis ${version} at ${address}, as given`, stop: nothing, drop: nothing };
 }
 
@@ -121,8 +122,7 @@ async function withClient<T>(url: string, work: (client: Redis) => Promise<T>): 
 }
 
 /** Waits until the server has loaded its data: before, the client doesn't count as connected. */
-const versionAt = (url: string): Promise<string> =>
-  withClient(url, async (client) => /redis_version:(\S+)/.exec(await client.info('server'))?.[1] ?? '0.0');
+const versionAt = (url: string): Promise<string> => withClient(url, async (client) => /redis_version:(\S+)/.exec(await client.info('server'))?.[1] ?? '0.0');
 
 function dropKeys(url: string, name: string): Promise<void> {
   return withClient(url, async (client) => {

@@ -21,7 +21,7 @@ export function packetAt(bytes: Buffer, offset: number): { payload: Buffer; end:
 /** The updates, once the flush that ends them has arrived; undefined before. */
 export function parsePushCommands(bytes: Buffer): RefUpdate[] | undefined {
   const updates: RefUpdate[] = [];
-  for (let offset = 0; ; ) {
+  for (let offset = 0; ;) {
     const packet = packetAt(bytes, offset);
     if (packet === undefined) return undefined;
     if (packet.payload.length === 0) return updates;

@@ -25,7 +25,9 @@ export async function poll<T>(ask: () => Promise<T | undefined | false>, options
     }
     if (Date.now() > deadline) {
       const explanation = (await options.explain?.()) ?? (cause instanceof Error ? cause.message : '');
-      throw new AppError('deadline-exceeded', `${options.what} was not ready after ${Math.round(options.timeoutMs / 1000)} s. ${explanation}`.trim(), { cause });
+      throw new AppError('deadline-exceeded', `${options.what} was not ready after ${Math.round(options.timeoutMs / 1000)} s. ${explanation}`.trim(), {
+        cause,
+      });
     }
     await sleep(limits.pollMs);
   }

@@ -96,7 +96,10 @@ function supervise(options: ProgramOptions, child: ChildProcess, facts: { pid: n
     pid: facts.pid,
     logFile: facts.logFile,
     ended,
-    stop: () => (stopping ??= stop().then(() => ended).catch(() => undefined)),
+    stop: () =>
+      (stopping ??= stop()
+        .then(() => ended)
+        .catch(() => undefined)),
   };
 }
 

@@ -43,7 +43,10 @@ export async function stopLeftovers(stateDir: string): Promise<string[]> {
   for (const { name, program, owner, stopSignal } of await readRecords(stateDir)) {
     if (await isRunning(program)) {
       if (await isRunning(owner)) {
-        throw new AppError('failed-precondition', `${name} (process ${program.pid}) already runs in ${stateDir}, started by process ${owner.pid}. Stop that one first, or use another state directory.`);
+        throw new AppError(
+          'failed-precondition',
+          `${name} (process ${program.pid}) already runs in ${stateDir}, started by process ${owner.pid}. Stop that one first, or use another state directory.`,
+        );
       }
       await end(program, stopSignal);
       stopped.push(name);
