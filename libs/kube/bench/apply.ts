@@ -37,16 +37,15 @@ try {
     const elapsed = (performance.now() - began) / 1000;
     latencies.sort((a, b) => a - b);
     const at = (share: number): number => Math.round((latencies[Math.floor(latencies.length * share)] ?? 0) * 100) / 100;
-    console.log(
-      JSON.stringify({
-        bench: 'kube-apply',
-        concurrency,
-        applies: latencies.length,
-        perSecond: Math.round(latencies.length / elapsed),
-        p50Ms: at(0.5),
-        p99Ms: at(0.99),
-      }),
-    );
+    const result = {
+      bench: 'kube-apply',
+      concurrency,
+      applies: latencies.length,
+      perSecond: Math.round(latencies.length / elapsed),
+      p50Ms: at(0.5),
+      p99Ms: at(0.99),
+    };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
     await kube.close();
   }
 } finally {

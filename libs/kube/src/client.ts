@@ -1,13 +1,15 @@
+import { randomInt } from 'node:crypto';
 import { AppError, type Clock, type Logger } from '@plumbline/contracts';
 import { groupVersionKind, type KubeObject } from '@plumbline/manifests';
 import type { KubeConnection } from './connection.ts';
-import { makeDiscoverer } from './discovery.ts';
 import { makeHttp, type Http, type HttpRequest } from './http.ts';
+import { makeKinds, type Kinds } from './kinds.ts';
+import { keyOf } from './known-objects.ts';
 import { kubeLimits, type KubeLimits } from './limits.ts';
 import { listPages } from './list.ts';
-import type { Discovery, KindInfo, KubeClient, ObjectRef, Watch } from './port.ts';
+import type { KindInfo, KubeClient, ObjectRef, Watch } from './port.ts';
 import { collectionPath, objectPath, requireNamespace, withQuery } from './resource-path.ts';
-import { describe, named, type Subject } from './server-error.ts';
+import type { Subject } from './server-error.ts';
 import { startWatch } from './watch.ts';
 
 export interface KubeClientOptions {
@@ -15,7 +17,7 @@ export interface KubeClientOptions {
   log: Logger;
   /** Default: the system's. */
   clock?: Clock;
-  /** Spreads retries and watches; 0 ≤ n < 1. Default: Math.random. */
+  /** Spreads retries and watches in time; 0 ≤ n < 1. Default: the system's. */
   random?: () => number;
   limits?: Partial<Omit<KubeLimits, 'watch'>> & { watch?: Partial<KubeLimits['watch']> };
 }
@@ -28,61 +30,84 @@ export interface KubeClientOptions {
  * await kube.apply(manifest, { fieldManager: 'plumbline' });
  */
 export function makeKubeClient(options: KubeClientOptions): KubeClient {
-  const { connection, log, clock = Date.now, random = Math.random } = options;
+  const { connection, log, clock = Date.now, random = chance } = options;
   const limits: KubeLimits = { ...kubeLimits, ...options.limits, watch: { ...kubeLimits.watch, ...options.limits?.watch } };
   const http = makeHttp({ connection, limits, clock, random });
   const kinds = makeKinds(http, clock, limits);
   const watches = new Set<Watch>();
+  return {
+    discover: ({ refresh = false } = {}) => kinds.discover(refresh),
+    ...readsOf(http, kinds, limits),
+    ...writesOf(http, kinds),
+    watch(watchOptions) {
+      const watch = startWatch(watchOptions, {
+        http,
+        limits,
+        clock,
+        random,
+        log,
+        resolveKind: (group, version, kind) => kinds.resolve({ group, version, kind }),
+      });
+      watches.add(watch);
+      return {
+        hasSynced: watch.hasSynced,
+        async stop() {
+          watches.delete(watch);
+          await watch.stop();
+        },
+      };
+    },
+    async close() {
+      await Promise.all([...watches].map((watch) => watch.stop()));
+      watches.clear();
+      await http.close();
+    },
+  };
+}
 
+const chance = (): number => randomInt(2 ** 32) / 2 ** 32;
+
+function readsOf(http: Http, kinds: Kinds, limits: KubeLimits): Pick<KubeClient, 'get' | 'list'> {
+  return {
+    async get(ref) {
+      const info = await kinds.resolve(ref);
+      const answer = await unlessNotFound(http.send({ method: 'GET', path: objectPath(info, ref), subject: refSubject(ref), isIdempotent: true }));
+      return answer?.body as KubeObject | undefined;
+    },
+
+    async list(kind, { namespace, labelSelector } = {}) {
+      const info = await kinds.resolve(kind);
+      // A list that had to start over in the middle has seen some objects twice.
+      const items = new Map<string, KubeObject>();
+      const query = { info, ...(namespace === undefined ? {} : { namespace }), ...(labelSelector === undefined ? {} : { labelSelector }) };
+      const resourceVersion = await listPages(http, query, limits, (page) => {
+        for (const item of page) items.set(keyOf(item), item);
+      });
+      return { items: [...items.values()], resourceVersion };
+    },
+  };
+}
+
+function writesOf(http: Http, kinds: Kinds): Pick<KubeClient, 'create' | 'apply' | 'mergePatch' | 'replace' | 'delete'> {
   const write = async (object: KubeObject, request: (info: KindInfo) => Omit<HttpRequest, 'subject'>): Promise<KubeObject> => {
     const info = await kinds.resolve(groupVersionKind(object));
     const answer = await http.send({ ...request(info), subject: subjectOf(object) });
     return answer.body as KubeObject;
   };
+  const dryRunQuery = (dryRun: boolean | undefined): { dryRun?: string } => (dryRun === true ? { dryRun: 'All' } : {});
 
   return {
-    discover: (discovery = {}) => kinds.discover(discovery.refresh === true),
-
-    async get(ref) {
-      const info = await kinds.resolve(ref);
-      try {
-        return (await http.send({ method: 'GET', path: objectPath(info, ref), subject: refSubject(ref), isIdempotent: true })).body as KubeObject;
-      } catch (error) {
-        if (AppError.is(error) && error.code === 'not-found') return undefined;
-        throw error;
-      }
-    },
-
-    async list(kind, { namespace, labelSelector } = {}) {
-      const info = await kinds.resolve(kind);
-      const items = new Map<string, KubeObject>();
-      const query = { info, ...(namespace === undefined ? {} : { namespace }), ...(labelSelector === undefined ? {} : { labelSelector }) };
-      const resourceVersion = await listPages(http, query, limits, (page) => {
-        for (const item of page) items.set(`${item.metadata.namespace ?? ''}/${item.metadata.name}`, item);
-      });
-      return { items: [...items.values()], resourceVersion };
-    },
-
     create: (object, { fieldManager, dryRun } = {}) =>
       write(object, (info) => {
         requireNamespace(info, object.metadata);
-        const path = withQuery(collectionPath(info, object.metadata.namespace), {
-          fieldManager,
-          fieldValidation: 'Strict',
-          dryRun: dryRun === true ? 'All' : undefined,
-        });
+        const path = withQuery(collectionPath(info, object.metadata.namespace), { fieldManager, fieldValidation: 'Strict', ...dryRunQuery(dryRun) });
         return { method: 'POST', path, body: object, isIdempotent: false };
       }),
 
     apply: (object, { fieldManager, dryRun, fieldValidation = 'Strict', force = true }) =>
       write(object, (info) => ({
         method: 'PATCH',
-        path: withQuery(objectPath(info, object.metadata), {
-          fieldManager,
-          force: String(force),
-          fieldValidation,
-          dryRun: dryRun === true ? 'All' : undefined,
-        }),
+        path: withQuery(objectPath(info, object.metadata), { fieldManager, force: String(force), fieldValidation, ...dryRunQuery(dryRun) }),
         body: object,
         // JSON is YAML.
         contentType: 'application/apply-patch+yaml',
@@ -103,6 +128,7 @@ export function makeKubeClient(options: KubeClientOptions): KubeClient {
       return answer.body as KubeObject;
     },
 
+    // Not to be repeated: after a first try that did happen, the second would be a conflict.
     replace: (object, { fieldManager }) =>
       write(object, (info) => ({
         method: 'PUT',
@@ -113,47 +139,22 @@ export function makeKubeClient(options: KubeClientOptions): KubeClient {
 
     async delete(ref, { propagationPolicy, uid, resourceVersion } = {}) {
       const info = await kinds.resolve(ref);
-      const preconditions = { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-      const body = {
-        apiVersion: 'v1',
-        kind: 'DeleteOptions',
-        ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
-        ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
-      };
-      try {
-        await http.send({ method: 'DELETE', path: objectPath(info, ref), body, subject: refSubject(ref), isIdempotent: true });
-        return true;
-      } catch (error) {
-        if (AppError.is(error) && error.code === 'not-found') return false;
-        throw error;
-      }
-    },
-
-    watch(watchOptions) {
-      const watch = startWatch(watchOptions, {
-        http,
-        limits,
-        clock,
-        random,
-        log,
-        resolveKind: (group, version, kind) => kinds.resolve({ group, version, kind }),
-      });
-      watches.add(watch);
-      return {
-        hasSynced: watch.hasSynced,
-        async stop() {
-          watches.delete(watch);
-          await watch.stop();
-        },
-      };
-    },
-
-    async close() {
-      await Promise.all([...watches].map((watch) => watch.stop()));
-      watches.clear();
-      await http.close();
+      const preconditions = uid === undefined && resourceVersion === undefined ? undefined : { uid, resourceVersion };
+      const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy, preconditions };
+      return (
+        (await unlessNotFound(http.send({ method: 'DELETE', path: objectPath(info, ref), body, subject: refSubject(ref), isIdempotent: true }))) !== undefined
+      );
     },
   };
+}
+
+async function unlessNotFound<R>(answer: Promise<R>): Promise<R | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (AppError.is(error) && error.code === 'not-found') return undefined;
+    throw error;
+  }
 }
 
 function subjectOf(object: KubeObject): Subject {
@@ -163,56 +164,3 @@ function subjectOf(object: KubeObject): Subject {
 }
 
 const refSubject = ({ group, kind, namespace, name }: ObjectRef): Subject => ({ group, kind, ...(namespace === undefined ? {} : { namespace }), name });
-
-interface Kinds {
-  discover(refresh: boolean): Promise<Discovery>;
-  /** `unknown-kind`, or `unavailable` when the kind's group can't be asked now. */
-  resolve(gvk: { group: string; version: string; kind: string }): Promise<KindInfo>;
-}
-
-/** Discovery, cached: asked again on request, and when a kind is looked for that it doesn't know. */
-function makeKinds(http: Http, clock: Clock, limits: KubeLimits): Kinds {
-  const ask = makeDiscoverer(http);
-  let current: Promise<Discovery> | undefined;
-  let asking: Promise<Discovery> | undefined;
-  let askedAt = Number.NEGATIVE_INFINITY;
-
-  const discover = async (refresh: boolean): Promise<Discovery> => {
-    if (current !== undefined && !refresh) return await current;
-    if (asking === undefined) {
-      askedAt = clock();
-      asking = ask();
-      asking.then(
-        (discovery) => {
-          current = Promise.resolve(discovery);
-          asking = undefined;
-        },
-        () => void (asking = undefined),
-      );
-    }
-    return await asking;
-  };
-
-  return {
-    discover,
-    async resolve({ group, version, kind }) {
-      const known = (await discover(false)).find(group, version, kind);
-      if (known !== undefined) return known;
-      const fresh = await discover(clock() - askedAt >= limits.discoveryRefreshMinMs);
-      const found = fresh.find(group, version, kind);
-      if (found !== undefined) return found;
-      const subject = { group, kind };
-      if (fresh.unavailableGroups.includes(group)) {
-        throw new AppError('unavailable', `${describe(subject)}: the API server can't reach the API of the group ${group} now`, {
-          retry: 'later',
-          details: named(subject),
-        });
-      }
-      const other = fresh.findKind(group, kind);
-      const hint = other === undefined ? 'is its CustomResourceDefinition installed?' : `it serves version ${other.version}`;
-      throw new AppError('unknown-kind', `${describe(subject)} in version ${version} is not served by the API server: ${hint}`, {
-        details: { ...named(subject), version },
-      });
-    },
-  };
-}

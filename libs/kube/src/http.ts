@@ -170,7 +170,11 @@ function makeSlots(slotsMax: number, queuedMax: number): Slots {
       return;
     }
     served++;
-    if (served > 1024) (waiting.splice(0, served), (served = 0));
+    // Taking each from the front of the array would move all others each time.
+    if (served > 1024) {
+      waiting.splice(0, served);
+      served = 0;
+    }
     next();
   };
   return {

@@ -77,7 +77,7 @@ const manifests = new Map<string, KubeObject>(
       kind,
       metadata: { name: kind.toLowerCase(), labels: { 'app.kubernetes.io/name': 'x' }, finalizers: ['plumbline.example/test'] },
       ...fields,
-    } as KubeObject,
+    },
   ]),
 );
 

@@ -96,7 +96,7 @@ export function retryAfterMs(header: string | string[] | undefined, body: unknow
 }
 
 function asStatus(body: unknown): Status {
-  return typeof body === 'object' && body !== null && (body as { kind?: unknown }).kind === 'Status' ? (body as Status) : {};
+  return typeof body === 'object' && body !== null && (body as { kind?: unknown }).kind === 'Status' ? body : {};
 }
 
 function codeOf(httpStatus: number, status: Status): ErrorCode {

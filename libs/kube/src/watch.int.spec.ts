@@ -1,4 +1,4 @@
-import { silentLogger } from '@plumbline/contracts';
+import { canonicalJson, silentLogger } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startFaultProxy, type FaultProxy } from '../test/fault-proxy.ts';
@@ -69,8 +69,8 @@ function watchThrough(label: string, limits: KubeClientOptions['limits'] = fast,
 
 const until = (seen: Seen, expected: Record<string, string>): Promise<unknown> =>
   eventually(
-    () => Object.fromEntries(seen.state),
-    (state) => JSON.stringify(Object.entries(state).sort()) === JSON.stringify(Object.entries(expected).sort()),
+    () => canonicalJson(Object.fromEntries(seen.state)),
+    (state) => state === canonicalJson(expected),
   );
 const isWatch = (url: string): boolean => url.includes('watch=1');
 const watchesOpened = (): number => proxy.requests.filter(isWatch).length;

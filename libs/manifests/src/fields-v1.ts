@@ -35,9 +35,10 @@ export function ownEntry(object: KubeObject, manager: string, operation: 'Apply'
 export function pathsOf(fields: FieldsV1): OwnedPath[] {
   const paths: OwnedPath[] = [];
   const walk = (node: unknown, steps: PathStep[]): void => {
-    const members = stepNames(node);
-    if (members.length === 0 || '.' in (node as JsonRecord)) paths.push({ steps, owns: members.length === 0 ? 'everything' : 'existence' });
-    for (const name of members) walk((node as JsonRecord)[name], [...steps, parseStep(name)]);
+    const names = stepNames(node);
+    const members = isRecord(node) ? node : {};
+    if (names.length === 0 || '.' in members) paths.push({ steps, owns: names.length === 0 ? 'everything' : 'existence' });
+    for (const name of names) walk(members[name], [...steps, parseStep(name)]);
   };
   for (const name of stepNames(fields)) walk(fields[name], [parseStep(name)]);
   return paths;
@@ -52,28 +53,12 @@ export function pathsOf(fields: FieldsV1): OwnedPath[] {
  */
 export function valuesAt(object: unknown, fields: FieldsV1, sent?: unknown): Record<string, unknown> {
   const values: Record<string, unknown> = {};
-  const walk = (node: unknown, path: string, places: readonly Place[], sentPlaces: readonly Place[]): void => {
-    const members = stepNames(node);
-    const ownsAll = members.length === 0 && !sentPlaces.some((place) => isEmpty(place.value));
-    if (path !== '' && (members.length === 0 || '.' in (node as JsonRecord))) {
-      places.forEach((place, i) => {
-        // Twins (two items with the same key, which only other writers can make) are told apart by their order.
-        values[i === 0 ? path : `${path}//${i}`] = ownsAll ? place.value : true;
-      });
-    }
-    for (const name of members) {
-      const step = parseStep(name);
-      const found = places.flatMap((place) => follow(place, step));
-      if (found.length > 0)
-        walk(
-          (node as JsonRecord)[name],
-          joined(path, name),
-          found,
-          sentPlaces.flatMap((place) => follow(place, step, 'lenient')),
-        );
-    }
-  };
-  walk(fields, '', [{ value: object, pointer: [] }], sent === undefined ? [] : [{ value: sent, pointer: [] }]);
+  walkOwned(fields, [object], sent, ({ path, owns, sides }) => {
+    sides[0]?.forEach((place, i) => {
+      // Twins (two items with the same key, which only other writers can make) are told apart by their order.
+      values[i === 0 ? path : `${path}//${i}`] = owns === 'everything' ? place.value : true;
+    });
+  });
   return values;
 }
 
@@ -83,31 +68,13 @@ export function valuesAt(object: unknown, fields: FieldsV1, sent?: unknown): Rec
  */
 export function differingPaths(a: unknown, b: unknown, fields: FieldsV1, sent?: unknown): string[] {
   const differing = new Set<string>();
-  const walk = (node: unknown, inA: readonly Place[], inB: readonly Place[], sentPlaces: readonly Place[]): void => {
-    const members = stepNames(node);
-    const isOwned = members.length === 0 || '.' in (node as JsonRecord);
-    const ownsAll = members.length === 0 && !sentPlaces.some((place) => isEmpty(place.value));
-    for (let i = 0; isOwned && i < Math.max(inA.length, inB.length); i++) {
-      const left = inA[i];
-      const right = inB[i];
-      if (left === undefined || right === undefined) differing.add(formatPointer((left ?? right)!.pointer));
-      else if (ownsAll) for (const pointer of differences(left.value, right.value, left.pointer)) differing.add(formatPointer(pointer));
-    }
-    for (const name of members) {
-      const step = parseStep(name);
-      const follows = (places: readonly Place[]): Place[] => places.flatMap((place) => follow(place, step));
-      const [nextA, nextB] = [follows(inA), follows(inB)];
-      if (nextA.length + nextB.length > 0)
-        walk(
-          (node as JsonRecord)[name],
-          nextA,
-          nextB,
-          sentPlaces.flatMap((place) => follow(place, step, 'lenient')),
-        );
-    }
-  };
-  const root = stepNames(fields).length === 0 ? undefined : fields;
-  if (root !== undefined) walk(root, [{ value: a, pointer: [] }], [{ value: b, pointer: [] }], sent === undefined ? [] : [{ value: sent, pointer: [] }]);
+  walkOwned(fields, [a, b], sent, ({ owns, sides: [inA = [], inB = []] }) => {
+    for (const { pointer } of [...inA.slice(inB.length), ...inB.slice(inA.length)]) differing.add(formatPointer(pointer));
+    if (owns === 'existence') return;
+    inA.slice(0, inB.length).forEach((place, i) => {
+      for (const pointer of differences(place.value, inB[i]?.value, place.pointer)) differing.add(formatPointer(pointer));
+    });
+  });
   return [...differing];
 }
 
@@ -129,6 +96,34 @@ const joined = (path: string, name: string): string => {
   const escaped = /[~/]/.test(name) ? name.replaceAll('~', '~0').replaceAll('/', '~1') : name;
   return path === '' ? escaped : `${path}/${escaped}`;
 };
+
+interface OwnedPlaces {
+  path: string;
+  owns: OwnedPath['owns'];
+  /** Of each object, where the path leads in it. */
+  sides: Place[][];
+}
+
+/** Visits every path of the set that leads somewhere in one of the objects. */
+function walkOwned(fields: FieldsV1, objects: readonly unknown[], sent: unknown, visit: (owned: OwnedPlaces) => void): void {
+  const walk = (node: unknown, path: string, sides: Place[][], sentPlaces: readonly Place[]): void => {
+    const names = stepNames(node);
+    const members = isRecord(node) ? node : {};
+    if (path !== '' && (names.length === 0 || '.' in members)) {
+      const isLeaf = names.length === 0 && !sentPlaces.some((place) => isEmpty(place.value));
+      visit({ path, owns: isLeaf ? 'everything' : 'existence', sides });
+    }
+    for (const name of names) {
+      const step = parseStep(name);
+      const next = sides.map((places) => places.flatMap((place) => follow(place, step)));
+      if (next.every((places) => places.length === 0)) continue;
+      const nextSent = sentPlaces.flatMap((place) => follow(place, step, 'lenient'));
+      walk(members[name], joined(path, name), next, nextSent);
+    }
+  };
+  const rootOf = (value: unknown): Place[] => (value === undefined ? [] : [{ value, pointer: [] }]);
+  walk(fields, '', objects.map(rootOf), rootOf(sent));
+}
 
 const stepNames = (node: unknown): string[] => (isRecord(node) ? Object.keys(node).filter((name) => name !== '.') : []);
 

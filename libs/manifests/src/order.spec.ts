@@ -122,9 +122,7 @@ describe('planSteps', () => {
   test('every plan is ordered, complete, and never puts an object before its namespace', () => {
     fc.assert(
       fc.property(fc.array(anyObject, { maxLength: 20 }), (specs) => {
-        const objects = specs.map(({ kind, name, namespace, ...rest }) =>
-          object(kind, name, { ...rest, ...(kind === 'Namespace' ? {} : { namespace }) } as never),
-        );
+        const objects = specs.map(({ kind, name, namespace, ...rest }) => object(kind, name, { ...rest, ...(kind === 'Namespace' ? {} : { namespace }) }));
         const steps = planSteps(objects);
         const places = steps.map((step) => phases.indexOf(step.phase) * 1000 + step.wave);
         expect(places).toEqual([...new Set(places)].sort((a, b) => a - b));

@@ -77,7 +77,7 @@ test('of duplicates the last is taken and reported (B067); generated names are n
     data: { v: '2' },
   });
   expect(objects).toHaveLength(3);
-  expect(objects[2]!['data']).toEqual({ v: '2' });
+  expect(objects.at(2)!['data']).toEqual({ v: '2' });
   expect(duplicates).toEqual([{ group: '', kind: 'ConfigMap', namespace: 'app', name: 'a' }]);
 });
 

@@ -89,7 +89,7 @@ const serverMetadata: readonly string[] = ['creationTimestamp', 'managedFields',
 function cleaned(object: KubeObject): KubeObject {
   const { status: _status, metadata, ...rest } = object;
   const kept = Object.entries(metadata).filter(([field, value]) => value !== null && !serverMetadata.includes(field));
-  return foldStringData({ ...rest, metadata: { ...(Object.fromEntries(kept) as KubeObject['metadata']), name: metadata.name ?? '' } } as KubeObject);
+  return foldStringData({ ...rest, metadata: { ...(Object.fromEntries(kept) as KubeObject['metadata']), name: metadata.name ?? '' } });
 }
 
 function scoped(object: KubeObject, isNamespaced: PrepareOptions['isNamespaced'], defaultNamespace: string): KubeObject {
@@ -121,9 +121,9 @@ function withoutDuplicates(objects: readonly KubeObject[]): Desired {
 export function foldStringData(object: KubeObject): KubeObject {
   if (object.kind !== 'Secret' || object.apiVersion !== 'v1' || !('stringData' in object)) return object;
   const { stringData, data, ...rest } = object;
-  if (!isRecord(stringData)) return { ...rest, ...(data === undefined ? {} : { data }) } as KubeObject;
+  if (!isRecord(stringData)) return { ...rest, ...(data === undefined ? {} : { data }) };
   const encoded = Object.entries(stringData).map(([key, value]) => [key, base64(textOf(value, object, key))] as const);
-  return { ...rest, data: { ...(isRecord(data) ? data : {}), ...Object.fromEntries(encoded) } } as KubeObject;
+  return { ...rest, data: { ...(isRecord(data) ? data : {}), ...Object.fromEntries(encoded) } };
 }
 
 function textOf(value: unknown, object: KubeObject, key: string): string {

@@ -103,7 +103,7 @@ describe('for any manifest', () => {
   const spec = fc.oneof(fc.dictionary(fc.string(), json), fc.record({ containers: fc.array(container, { maxLength: 2 }), x: json }));
   const anyObject = fc
     .tuple(kinds, spec)
-    .map(([[apiVersion, kind], value]): KubeObject => ({ apiVersion: apiVersion!, kind: kind!, metadata: { name: 'x' }, spec: value }));
+    .map(([[apiVersion, kind], value]): KubeObject => ({ apiVersion: apiVersion, kind: kind, metadata: { name: 'x' }, spec: value }));
 
   test('an object that is as wanted is answered as the manifest', () => {
     fc.assert(fc.property(anyObject, (manifest) => void expect(restrictToManifest(manifest, manifest)).toEqual(manifest)));

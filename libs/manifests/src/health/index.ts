@@ -14,24 +14,26 @@ export { worstHealth, isWorse, type Health, type HealthStatus } from './status.t
 export { applicationHealth, type JudgedResource } from './aggregate.ts';
 
 /** By `group/Kind`. The built-in checks of Argo CD (B152–B157); customisations in Lua are evaluated before, elsewhere. */
-const checks: ReadonlyMap<string, HealthCheck> = new Map(Object.entries({
-  'apps/Deployment': deploymentHealth,
-  'apps/StatefulSet': statefulSetHealth,
-  'apps/DaemonSet': daemonSetHealth,
-  'apps/ReplicaSet': replicaSetHealth,
-  '/Pod': podHealth,
-  'batch/Job': jobHealth,
-  'batch/CronJob': cronJobHealth,
-  '/Service': serviceHealth,
-  'networking.k8s.io/Ingress': ingressHealth,
-  'extensions/Ingress': ingressHealth,
-  '/PersistentVolumeClaim': persistentVolumeClaimHealth,
-  'autoscaling/HorizontalPodAutoscaler': horizontalPodAutoscalerHealth,
-  'policy/PodDisruptionBudget': podDisruptionBudgetHealth,
-  'apiregistration.k8s.io/APIService': apiServiceHealth,
-  'apiextensions.k8s.io/CustomResourceDefinition': customResourceDefinitionHealth,
-  '/Namespace': namespaceHealth,
-}));
+const checks: ReadonlyMap<string, HealthCheck> = new Map(
+  Object.entries({
+    'apps/Deployment': deploymentHealth,
+    'apps/StatefulSet': statefulSetHealth,
+    'apps/DaemonSet': daemonSetHealth,
+    'apps/ReplicaSet': replicaSetHealth,
+    '/Pod': podHealth,
+    'batch/Job': jobHealth,
+    'batch/CronJob': cronJobHealth,
+    '/Service': serviceHealth,
+    'networking.k8s.io/Ingress': ingressHealth,
+    'extensions/Ingress': ingressHealth,
+    '/PersistentVolumeClaim': persistentVolumeClaimHealth,
+    'autoscaling/HorizontalPodAutoscaler': horizontalPodAutoscalerHealth,
+    'policy/PodDisruptionBudget': podDisruptionBudgetHealth,
+    'apiregistration.k8s.io/APIService': apiServiceHealth,
+    'apiextensions.k8s.io/CustomResourceDefinition': customResourceDefinitionHealth,
+    '/Namespace': namespaceHealth,
+  }),
+);
 
 /** How healthy a live object is; undefined when its kind has no check. */
 export function health(object: KubeObject): Health | undefined {
