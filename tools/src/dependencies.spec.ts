@@ -12,7 +12,7 @@ const direct = new Set(runtime.filter((name) => !name.startsWith('@plumbline/'))
 
 it('every runtime dependency has its reason in docs/internals/dependencies.md', () => {
   const page = readFileSync(join(checkoutRoot, 'docs/internals/dependencies.md'), 'utf8');
-  const listed = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1] ?? '');
+  const listed = [...page.matchAll(/^\| `([^`]+)`\s*\|/gm)].map((match) => match[1] ?? '');
   expect(new Set(listed)).toEqual(direct);
 });
 

@@ -176,7 +176,10 @@ describe('410', () => {
       (count) => count === 2,
     );
     expect(seen.log).toEqual(['+a', 'synced', 'synced']);
-    expect(asked).toBe(2);
+    await eventually(
+      () => asked,
+      (count) => count === 2,
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { AppError, canonicalJson } from '@plumbline/contracts';
-import { isRecord, jsonEqual, type JsonRecord } from './json.ts';
+import { isRecord, jsonEqual, own, type JsonRecord } from './json.ts';
 import { formatPointer } from './json-pointer.ts';
 import type { KubeObject, ManagedFieldsEntry } from './object.ts';
 
@@ -82,7 +82,8 @@ export function differingPaths(a: unknown, b: unknown, fields: FieldsV1, sent?: 
 export function differences(a: unknown, b: unknown, pointer: readonly (string | number)[] = []): (string | number)[][] {
   if (jsonEqual(a, b)) return [];
   if (Array.isArray(a) && Array.isArray(b) && a.length === b.length) return a.flatMap((item, i) => differences(item, b[i], [...pointer, i]));
-  if (isRecord(a) && isRecord(b)) return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => differences(a[key], b[key], [...pointer, key]));
+  if (isRecord(a) && isRecord(b))
+    return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => differences(own(a, key), own(b, key), [...pointer, key]));
   return [[...pointer]];
 }
 
@@ -175,9 +176,9 @@ function isMeant(item: unknown, step: { key: JsonRecord } | { value: unknown }, 
   if ('value' in step) return jsonEqual(item, step.value);
   if (!isRecord(item)) return false;
   const fields = Object.keys(step.key);
-  if (match === 'exact') return fields.every((field) => jsonEqual(item[field], step.key[field]));
+  if (match === 'exact') return fields.every((field) => jsonEqual(own(item, field), step.key[field]));
   const written = fields.filter((field) => item[field] !== undefined);
-  return written.length > 0 && written.every((field) => jsonEqual(item[field], step.key[field]));
+  return written.length > 0 && written.every((field) => jsonEqual(own(item, field), step.key[field]));
 }
 
 /** Canonical text of a set, for comparing ownership: the server orders members by its own rules. */

@@ -18,4 +18,4 @@ export * from './summary.ts';
 export * from './json-pointer.ts';
 export * from './fields-v1.ts';
 export * from './restrict.ts';
-export * from './health/index.ts';
+export * from './health/health.ts';

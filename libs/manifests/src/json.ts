@@ -3,12 +3,15 @@ export type JsonRecord = Record<string, unknown>;
 
 export const isRecord = (value: unknown): value is JsonRecord => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A member that the object has itself: JSON may well have one called `__proto__` or `toString`. */
+export const own = (record: JsonRecord, field: string): unknown => (Object.hasOwn(record, field) ? record[field] : undefined);
+
 /** The value at a path of field names. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   let current = value;
   for (const field of path) {
     if (!isRecord(current)) return undefined;
-    current = current[field];
+    current = own(current, field);
   }
   return current;
 }
@@ -35,6 +38,6 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => jsonEqual(item, b[i]));
   if (!isRecord(a) || !isRecord(b)) return false;
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  for (const key of keys) if (!jsonEqual(a[key], b[key])) return false;
+  for (const key of keys) if (!jsonEqual(own(a, key), own(b, key))) return false;
   return true;
 }

@@ -26,13 +26,12 @@ function restrict(live: unknown, wanted: unknown, path: readonly string[], merge
 }
 
 function restrictMap(live: JsonRecord, wanted: JsonRecord, path: readonly string[], mergeKeys: MergeKeys): JsonRecord {
-  const restricted: JsonRecord = {};
-  for (const field of Object.keys(wanted)) {
-    if (wanted[field] === undefined) continue;
-    if (Object.hasOwn(live, field)) restricted[field] = restrict(live[field], wanted[field], [...path, field], mergeKeys);
-    else if (wanted[field] === null) restricted[field] = null;
-  }
-  return restricted;
+  const restricted = Object.entries(wanted).flatMap(([field, value]): [string, unknown][] => {
+    if (value === undefined) return [];
+    if (Object.hasOwn(live, field)) return [[field, restrict(live[field], value, [...path, field], mergeKeys)]];
+    return value === null ? [[field, null]] : [];
+  });
+  return Object.fromEntries(restricted);
 }
 
 /** Undefined when the keys don't tell the items apart: then the list can only be looked at whole. */

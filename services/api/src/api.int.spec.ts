@@ -212,7 +212,7 @@ describe('applications', () => {
   it('look the same when they are forbidden and when they are not there', async () => {
     const answers = await Promise.all(['/api/v1/applications/web', '/api/v1/applications/none'].map((path) => call('GET', path, { as: 'eve:login' })));
     expect(answers[0]).toMatchObject({ status: 403, body: { message: 'permission denied' } });
-    expect(answers[1].body).toEqual(answers[0].body);
+    expect(answers[1]!.body).toEqual(answers[0]!.body);
     expect((await call('GET', '/api/v1/applications/web', { as: 'ann:login' })).status).toBe(200);
     for (const [method, path, body] of [
       ['POST', '/web/sync', {}],
@@ -277,10 +277,10 @@ describe('applications', () => {
     const { env, namespace } = installation;
     const tree = { nodes: [{ kind: 'Deployment', name: 'web' }], orphanedNodes: [] };
     await service.context.blobs.put(blobScope.answers, [{ id: 't1', bytes: Buffer.from(JSON.stringify(tree)) }]);
-    const syncer = makeNatsBus({ url: env['PLUMBLINE_NATS_URL'], prefix: env['PLUMBLINE_PREFIX'], service: 'syncer', log: silentLogger, metrics: noMetrics });
+    const syncer = makeNatsBus({ url: env['PLUMBLINE_NATS_URL']!, prefix: env['PLUMBLINE_PREFIX']!, service: 'syncer', log: silentLogger, metrics: noMetrics });
     const asked: unknown[] = [];
     syncer.serve(describeResourceTree, async (request, { token }) => {
-      asked.push(request, await verifyCallerToken(token, { key: Buffer.from(env['PLUMBLINE_KEY'], 'base64'), audience: 'syncer', clock: Date.now }));
+      asked.push(request, await verifyCallerToken(token, { key: Buffer.from(env['PLUMBLINE_KEY']!, 'base64'), audience: 'syncer', clock: Date.now }));
       return { blob: 't1' };
     });
     await vi.waitFor(async () => expect((await call('GET', '/api/v1/applications/web/resource-tree', { as: 'ann:login' })).body).toEqual(tree), soon);
@@ -418,8 +418,8 @@ describe('a webhook', () => {
   it('is passed on as a hint', async () => {
     const { env } = installation;
     repoWatcher = makeNatsBus({
-      url: env['PLUMBLINE_NATS_URL'],
-      prefix: env['PLUMBLINE_PREFIX'],
+      url: env['PLUMBLINE_NATS_URL']!,
+      prefix: env['PLUMBLINE_PREFIX']!,
       service: 'repo-watcher',
       log: silentLogger,
       metrics: noMetrics,

@@ -35,7 +35,7 @@ const secretData = async (name: string): Promise<Record<string, string>> => {
 const events = async (): Promise<RecordedEvent[]> => (await service.context.eventLog.readFeed({ after: 0, limit: 1000 })).events;
 const ofType = async (type: string) => (await events()).filter((event) => event.type === type);
 const ask = (username: string, password: string, from = '192.0.2.1') => service.context.bus.call(logIn, { username, password, from });
-const password = async () => (await secretData('argocd-initial-admin-secret'))['password'];
+const password = async () => (await secretData('argocd-initial-admin-secret'))['password']!;
 
 describe('an installation', () => {
   it('gets what it lacks', async () => {
@@ -55,9 +55,9 @@ describe('an installation', () => {
     }
     expect((await password()).length).toBeGreaterThanOrEqual(16);
     const secret = await secretData('argocd-secret');
-    expect(await compare(await password(), secret['admin.password'])).toBe(true);
-    expect(secret['server.secretkey'].length).toBeGreaterThanOrEqual(32);
-    expect(Date.parse(secret['admin.passwordMtime'])).not.toBeNaN();
+    expect(await compare(await password(), secret['admin.password']!)).toBe(true);
+    expect(secret['server.secretkey']!.length).toBeGreaterThanOrEqual(32);
+    expect(Date.parse(secret['admin.passwordMtime']!)).not.toBeNaN();
   });
 
   it('is in the log', async () => {

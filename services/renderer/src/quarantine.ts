@@ -17,7 +17,11 @@ export function makeQuarantine(clock: Clock): Quarantine {
       if (record === undefined) return;
       if (record.until <= clock()) deaths.delete(input);
       else if (record.count >= limits.deathsMax) {
-        throw new AppError('render-failed', `the engine died ${record.count} times over this input; it is set aside until ${new Date(record.until).toISOString()}: make the application smaller, or look for a template that never ends`, { retry: 'later' });
+        throw new AppError(
+          'render-failed',
+          `the engine died ${record.count} times over this input; it is set aside until ${new Date(record.until).toISOString()}: make the application smaller, or look for a template that never ends`,
+          { retry: 'later' },
+        );
       }
     },
     countDeath(input) {

@@ -34,7 +34,12 @@ export function makeTasks({ blobs, sealer, engineVersion }: { blobs: BlobStore; 
 
   const openSpec = async (sealedSpec: string): Promise<{ name: string; spec: ApplicationSpec }> => {
     const sealed = (await blobs.get(blobScope.sealedSpecs, [sealedSpec])).get(sealedSpec);
-    if (sealed === undefined) throw new AppError('unavailable', `the sealed application ${sealedSpec} is not in the blob store: ask again with the one of the newest ApplicationDeclared`, { retry: 'later' });
+    if (sealed === undefined)
+      throw new AppError(
+        'unavailable',
+        `the sealed application ${sealedSpec} is not in the blob store: ask again with the one of the newest ApplicationDeclared`,
+        { retry: 'later' },
+      );
     return JSON.parse(sealer.open('application-spec', sealed.toString('utf8')).toString('utf8')) as { name: string; spec: ApplicationSpec };
   };
 

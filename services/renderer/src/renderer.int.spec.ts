@@ -32,7 +32,7 @@ async function commit(files: Record<string, string | null>): Promise<{ commit: s
   const id = await repository.commit(files);
   const git = spawn('git', ['cat-file', '--batch', '--batch-all-objects'], { cwd: repository.dir, stdio: ['ignore', 'pipe', 'inherit'] });
   const bytes = await buffer(git.stdout);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const line = bytes.indexOf(10, at);
     const [object, , size] = bytes.toString('latin1', at, line).split(' ');
     await service.context.blobs.put(scope, [{ id: object!, bytes: bytes.subarray(line + 1, line + 1 + Number(size)) }]);
@@ -54,7 +54,15 @@ async function render({ at, source, name = 'shop', request = {} }: Asked): Promi
   const text = sealer.seal('application-spec', JSON.stringify({ namespace: 'argocd', name, spec }));
   const sealedSpec = createHash('sha256').update(text).digest('hex');
   await blobs.put(blobScope.sealedSpecs, [{ id: sealedSpec, bytes: Buffer.from(text) }]);
-  return bus.call(renderManifests, { application: `application-argocd/${name}/u`, repository: 'r1', ...at, sealedSpec, kubeVersion: 'v1.34.1', apiVersions: ['v1'], ...request });
+  return bus.call(renderManifests, {
+    application: `application-argocd/${name}/u`,
+    repository: 'r1',
+    ...at,
+    sealedSpec,
+    kubeVersion: 'v1.34.1',
+    apiVersions: ['v1'],
+    ...request,
+  });
 }
 
 const refusal = (asked: Asked): Promise<AppError> =>
@@ -85,7 +93,13 @@ const recorded = (commit: string, type: string): Promise<RecordedEvent[]> =>
   );
 
 beforeAll(async () => {
-  const engineDir = await buildGoPrograms({ name: 'engine', version: '1', moduleDir: join(import.meta.dirname, '../engine'), programs: { engine: '.' }, label: "the renderer's engine" });
+  const engineDir = await buildGoPrograms({
+    name: 'engine',
+    version: '1',
+    moduleDir: join(import.meta.dirname, '../engine'),
+    programs: { engine: '.' },
+    label: "the renderer's engine",
+  });
   admin = await new DataSource({ type: 'postgres', url: postgresUrl }).initialize();
   await admin.query(`create database ${databaseName}`);
   repository = await makeRepository({ files: {} });
@@ -112,8 +126,12 @@ describe('a directory', () => {
     const start = await commit({ 'dir/a.yaml': configMap('a'), 'other/x.yaml': 'x' });
     const first = await render({ at: start, source });
     expect(first).toMatchObject({ sourceType: 'Directory', objects: 1, hit: false });
-    expect((await manifests(first)).objects).toEqual([{ manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { a: 'b' } }, file: 'dir/a.yaml' }]);
-    expect(await recorded(start.commit, 'ManifestsRendered')).toMatchObject([{ data: { application: 'application-argocd/shop/u', path: 'dir', manifestSet: first.manifestSet, objects: 1 } }]);
+    expect((await manifests(first)).objects).toEqual([
+      { manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { a: 'b' } }, file: 'dir/a.yaml' },
+    ]);
+    expect(await recorded(start.commit, 'ManifestsRendered')).toMatchObject([
+      { data: { application: 'application-argocd/shop/u', path: 'dir', manifestSet: first.manifestSet, objects: 1 } },
+    ]);
 
     const at = await commit({ 'other/x.yaml': 'y', 'README.md': 'hello' });
     expect(await render({ at, source })).toEqual({ ...first, hit: true });
@@ -156,9 +174,17 @@ test('Secrets are stored sealed', async () => {
 test('an overlay depends on its base, not on its neighbours', async () => {
   const source = { path: 'kust/prod', kustomize: { images: ['nginx:$ARGOCD_APP_REVISION_SHORT'] } };
   const deployment = 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: c, image: nginx}]}}}\n';
-  const at = await commit({ 'kust/base/kustomization.yaml': 'resources: [web.yaml]\n', 'kust/base/web.yaml': deployment, 'kust/prod/kustomization.yaml': 'bases: [../base]\nnamePrefix: prod-\n', 'kust/dev/kustomization.yaml': 'resources: [../base]\n' });
+  const at = await commit({
+    'kust/base/kustomization.yaml': 'resources: [web.yaml]\n',
+    'kust/base/web.yaml': deployment,
+    'kust/prod/kustomization.yaml': 'bases: [../base]\nnamePrefix: prod-\n',
+    'kust/dev/kustomization.yaml': 'resources: [../base]\n',
+  });
   const first = await render({ at, source });
-  expect((await manifests(first)).objects[0]!.manifest).toMatchObject({ metadata: { name: 'prod-web' }, spec: { template: { spec: { containers: [{ image: `nginx:${at.commit.slice(0, 7)}` }] } } } });
+  expect((await manifests(first)).objects[0]!.manifest).toMatchObject({
+    metadata: { name: 'prod-web' },
+    spec: { template: { spec: { containers: [{ image: `nginx:${at.commit.slice(0, 7)}` }] } } },
+  });
   expect((await render({ at, source })).hit).toBe(true);
   const plain = { path: 'kust/prod' };
   await render({ at, source: plain });
@@ -171,7 +197,12 @@ test('an overlay depends on its base, not on its neighbours', async () => {
 
 test('a chart depends on the release, the namespace, and on the cluster if it asks', async () => {
   const chart = 'apiVersion: v2\nname: c\nversion: 1.0.0\n';
-  const at = await commit({ 'chart/Chart.yaml': chart, 'chart/templates/a.yaml': configMap('{{ .Release.Name }}'), 'caps/Chart.yaml': chart, 'caps/templates/a.yaml': configMap('caps', 'v: {{ .Capabilities.KubeVersion.Version }}') });
+  const at = await commit({
+    'chart/Chart.yaml': chart,
+    'chart/templates/a.yaml': configMap('{{ .Release.Name }}'),
+    'caps/Chart.yaml': chart,
+    'caps/templates/a.yaml': configMap('caps', 'v: {{ .Capabilities.KubeVersion.Version }}'),
+  });
   const first = await render({ at, source: { path: 'chart' } });
   expect(await render({ at, source: { path: 'chart' }, request: { kubeVersion: 'v1.30.0' } })).toEqual({ ...first, hit: true });
   const other = await render({ at, source: { path: 'chart' }, name: 'other' });
@@ -187,7 +218,9 @@ describe('failures', () => {
     const error = await refusal({ at, source: { path: 'bad' } });
     expect(error).toMatchObject({ code: 'manifest-invalid', retry: 'never', details: { file: 'bad/a.yaml', line: 9 } });
     expect(await refusal({ at, source: { path: 'bad' } })).toMatchObject({ message: error.message });
-    expect(await recorded(at.commit, 'RenderFailed'), 'once per address and commit').toMatchObject([{ data: { code: 'manifest-invalid', file: 'bad/a.yaml', line: 9 } }]);
+    expect(await recorded(at.commit, 'RenderFailed'), 'once per address and commit').toMatchObject([
+      { data: { code: 'manifest-invalid', file: 'bad/a.yaml', line: 9 } },
+    ]);
     expect(JSON.stringify(await events())).not.toContain('hunter2');
   });
 
@@ -204,8 +237,13 @@ describe('failures', () => {
   });
 
   test('an input that kills the engine is set aside; others go on', async () => {
-    const at = await commit({ 'bomb/Chart.yaml': 'apiVersion: v2\nname: c\nversion: 1.0.0\n', 'bomb/templates/a.yaml': '{{ range until 2000000000 }}x{{ end }}', 'fine/a.yaml': configMap('fine') });
-    for (let i = 0; i < limits.deathsMax; i++) expect((await refusal({ at, source: { path: 'bomb' } })).message).toMatch(/the engine died while rendering: fatal error: .*memory/);
+    const at = await commit({
+      'bomb/Chart.yaml': 'apiVersion: v2\nname: c\nversion: 1.0.0\n',
+      'bomb/templates/a.yaml': '{{ range until 2000000000 }}x{{ end }}',
+      'fine/a.yaml': configMap('fine'),
+    });
+    for (let i = 0; i < limits.deathsMax; i++)
+      expect((await refusal({ at, source: { path: 'bomb' } })).message).toMatch(/the engine died while rendering: fatal error: .*memory/);
     expect((await refusal({ at, source: { path: 'bomb' } })).message).toContain('set aside until');
     expect(await render({ at, source: { path: 'fine' } })).toMatchObject({ objects: 1 });
   });

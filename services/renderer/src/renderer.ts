@@ -62,13 +62,18 @@ export function makeRenderer(parts: RendererParts): Renderer {
       metrics.count('plumbline_renders_total', { outcome: 'rendered' });
       metrics.observeMs('plumbline_render_duration_ms', durationMs, { type: reply.sourceType });
       const { manifestSet, sourceType, objects: count } = reply;
-      parts.record(task.address, { type: 'ManifestsRendered', data: { ...subjectOf(task), manifestSet, sourceType, objects: count, durationMs } }, `${task.request.commit} ${manifestSet}`);
+      parts.record(
+        task.address,
+        { type: 'ManifestsRendered', data: { ...subjectOf(task), manifestSet, sourceType, objects: count, durationMs } },
+        `${task.request.commit} ${manifestSet}`,
+      );
       return reply;
     } catch (caught) {
       const error = AppError.from(caught);
       metrics.count('plumbline_renders_total', { outcome: error.code });
       if (error.details['died'] === true) quarantine.countDeath(task.key);
-      if (blamesInput.has(error.code)) parts.record(task.address, { type: 'RenderFailed', data: { ...subjectOf(task), ...failureOf(error) } }, task.request.commit);
+      if (blamesInput.has(error.code))
+        parts.record(task.address, { type: 'RenderFailed', data: { ...subjectOf(task), ...failureOf(error) } }, task.request.commit);
       throw error;
     }
   };
@@ -114,7 +119,13 @@ async function fits(rendering: Rendering, repository: Parameters<typeof fitsRepo
 /** Codes that say something about the repository's content; others are about us or about the moment. */
 const blamesInput: ReadonlySet<AppError['code']> = new Set(['manifest-invalid', 'render-failed', 'path-not-found', 'unsupported', 'too-large']);
 
-const subjectOf = ({ request, path, address }: RenderTask) => ({ application: request.application, repository: request.repository, commit: request.commit, path, address });
+const subjectOf = ({ request, path, address }: RenderTask) => ({
+  application: request.application,
+  repository: request.repository,
+  commit: request.commit,
+  path,
+  address,
+});
 
 function failureOf({ code, message, details }: AppError): { code: string; message: string; file?: string; line?: number } {
   const { file, line } = details;

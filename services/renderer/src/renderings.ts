@@ -36,7 +36,9 @@ interface Row {
 export function makeRenderings(query: (sql: string, parameters: unknown[]) => Promise<unknown>): Renderings {
   return {
     async find(address) {
-      const rows = (await query('select trace_id, trace, manifest_set, source_type, objects, used_at from rendering where address = $1 order by used_at desc', [address])) as Row[];
+      const rows = (await query('select trace_id, trace, manifest_set, source_type, objects, used_at from rendering where address = $1 order by used_at desc', [
+        address,
+      ])) as Row[];
       return rows.map((row) => ({
         traceId: row.trace_id,
         trace: JSON.parse(row.trace) as Trace,

@@ -33,7 +33,9 @@ export const renderer = defineService<RendererConfig>({
     bus.serve(renderManifests, (request) => render(request));
 
     const sweep = (): void => {
-      renderings.sweep(clock() - limits.traceUnusedDaysMax * 24 * 60 * 60_000).catch((error: unknown) => log.warn('unused renderings were not removed', { error: AppError.from(error).message }));
+      renderings
+        .sweep(clock() - limits.traceUnusedDaysMax * 24 * 60 * 60_000)
+        .catch((error: unknown) => log.warn('unused renderings were not removed', { error: AppError.from(error).message }));
     };
     sweep();
     const sweeping = setInterval(sweep, limits.sweepMs);

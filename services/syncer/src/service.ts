@@ -62,18 +62,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     controlNamespace: config.namespace,
     written: (entry, resource) => applications.written(entry, resource),
   });
-  const queue: WorkQueue = makeWorkQueue({
-    concurrency: limits.reconcilesMax,
-    retryMs: limits.reconcileRetryMs,
-    retryMsMax: limits.reconcileRetryMsMax,
-    log,
-    async work(key) {
-      const entry = applications.get(key);
-      if (entry === undefined) return;
-      await reconcile(entry, reconciling);
-      if (entry.log.state.status === 'deleted') applications.forget(entry);
-    },
-  });
+  const queue: WorkQueue = makeWorkQueue({ ...reconcileLimits, log, work: (key) => reconcileKey(key, applications, reconciling) });
   const applications: Applications = new Applications({
     kube,
     log,
@@ -82,7 +71,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     wake: (key) => queue.wake(key),
     logOptions: { log: context.eventLog, event: (type, data, why) => context.event(type, data, why), now: clock },
   });
-  const reconciling = reconcileContext(context, {
+  const reconciling: ReconcileContext = reconcileContext(context, {
     kube,
     cluster,
     memos,
@@ -111,6 +100,15 @@ async function start(context: ServiceContext): Promise<RunningService> {
       await kube.close();
     },
   };
+}
+
+const reconcileLimits = { concurrency: limits.reconcilesMax, retryMs: limits.reconcileRetryMs, retryMsMax: limits.reconcileRetryMsMax };
+
+async function reconcileKey(key: string, applications: Applications, context: ReconcileContext): Promise<void> {
+  const entry = applications.get(key);
+  if (entry === undefined) return;
+  await reconcile(entry, context);
+  if (entry.log.state.status === 'deleted') applications.forget(entry);
 }
 
 const wakeupQueue = 'application-wakeups';

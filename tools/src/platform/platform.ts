@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { makePostgresEventLog } from '@plumbline/event-log';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
@@ -14,7 +15,7 @@ import { limits } from './limits.ts';
 import type { PlatformOptions } from './options.ts';
 import { pathsOf, platformVersion } from './paths.ts';
 import { chooseApiPort, freePorts } from './ports.ts';
-import { identify, signal } from './process-identity.ts';
+import { identify, isAlive, signal } from './process-identity.ts';
 import { NotReadyError, waitUntilReady, watchReadiness } from './readiness.ts';
 import { SupervisedService, type ServiceCommand } from './service-process.ts';
 import { developmentCommand, serviceCommands, serviceNames, urlOf, type ServiceName, type ServiceSettings } from './services.ts';
@@ -36,7 +37,7 @@ export async function startPlatform(options: PlatformOptions, context: PlatformC
   // Others may pass, not look: as root, PostgreSQL runs as another user with its data in here.
   mkdirSync(options.stateDir, { recursive: true, mode: 0o711 });
   mkdirSync(pathsOf(options.stateDir).data, { recursive: true, mode: 0o700 });
-  endLeftovers(options.stateDir, context.tell);
+  await endLeftovers(options.stateDir, context.tell);
   const store = new StateStore(options.stateDir, initialState());
   context.stopped.addEventListener('abort', () => store.update({ phase: 'stopping' }));
 
@@ -116,9 +117,11 @@ async function startServices(commands: readonly ServiceCommand[], context: Servi
 }
 
 /** Services of a supervisor that was killed. Servers that it had started are found by their own records when they start. */
-function endLeftovers(stateDir: string, tell: (line: string) => void): void {
+async function endLeftovers(stateDir: string, tell: (line: string) => void): Promise<void> {
   const ended = (readState(stateDir)?.services ?? []).filter((service) => service.process && signal(service.process, 'SIGKILL'));
   if (ended.length > 0) tell(`Ended what an earlier supervisor had left behind: ${ended.map(({ name }) => name).join(', ')}.`);
+  // Their ports are free once they are gone.
+  while (ended.some((service) => service.process && isAlive(service.process))) await sleep(limits.readyPollMs);
 }
 
 async function portsOf(apiPort: number): Promise<Record<ServiceName, number>> {

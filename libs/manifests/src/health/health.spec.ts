@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { applicationHealth, hasHealthCheck, health, worstHealth, type HealthStatus, type JudgedResource } from './index.ts';
+import { applicationHealth, hasHealthCheck, health, worstHealth, type HealthStatus, type JudgedResource } from './health.ts';
 import type { KubeObject } from '../object.ts';
 
 const object = (apiVersion: string, kind: string, fields: Record<string, unknown>, metadata: Partial<KubeObject['metadata']> = {}): KubeObject => ({

@@ -130,8 +130,8 @@ describe('NATS', async () => {
     await expect(natsAt(first.url.replace(/\/\/.*@/, '//'))).rejects.toThrow(/[Aa]uthorization/);
     expect((await stat(join(stateDir, 'nats/nats.conf'))).mode & 0o777).toBe(0o600);
 
-    const [renderer, api] = [await natsAt(first.serviceUrls['renderer']), await natsAt(first.serviceUrls['api'])];
-    renderer.subscribe(`${name}.renderer.render`, { callback: (_, message) => message.respond('rendered') });
+    const [renderer, api] = [await natsAt(first.serviceUrls['renderer']!), await natsAt(first.serviceUrls['api']!)];
+    renderer.subscribe(`${name}.renderer.render`, { callback: (_, message) => void message.respond('rendered') });
     await renderer.flush();
     expect((await api.request(`${name}.renderer.render`)).string()).toBe('rendered');
     const refusal = await new Promise<Error | null>((resolve) => {

@@ -49,7 +49,7 @@ describe('the policy', () => {
   it('is recorded when it changed, and only then', () => {
     const [event] = decidePolicy(initialPolicy, read({}));
     expect(event).toEqual({ type: 'PolicyChanged', data: { csv: '', defaultRole: '', scopes: ['groups'], matchMode: 'glob' } });
-    const state = evolvePolicy(initialPolicy, event);
+    const state = evolvePolicy(initialPolicy, event!);
     expect(decidePolicy(state, read({}))).toEqual([]);
     expect(decidePolicy(state, read({ 'policy.default': 'role:readonly' }))).toHaveLength(1);
   });

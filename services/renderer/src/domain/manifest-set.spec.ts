@@ -7,7 +7,11 @@ const sealed = (part: Record<string, unknown>) => manifestSetOf('Directory', [se
 
 test('every value of a Secret is sealed, stringData folded into data', () => {
   expect(sealed({ type: 'Opaque', data: { a: 'YQ==', both: 'b2xk', none: null }, stringData: { both: 'new', ü: 'ü' } })).toEqual({
-    apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, type: 'Opaque', data: { a: 'sealed(YQ==)', both: 'sealed(bmV3)', none: 'sealed()', ü: 'sealed(w7w=)' },
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 's' },
+    type: 'Opaque',
+    data: { a: 'sealed(YQ==)', both: 'sealed(bmV3)', none: 'sealed()', ü: 'sealed(w7w=)' },
   });
 });
 

@@ -11,7 +11,11 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** What is stored: the rendered objects, with every value of a Secret sealed (`stringData` folded into `data` first). */
 export function manifestSetOf(sourceType: ManifestSet['sourceType'], rendered: readonly ManifestSetObject[], seal: (base64: string) => string): ManifestSet {
-  return { version: 1, sourceType, objects: rendered.map((object) => (isSecret(object.manifest) ? { ...object, manifest: sealSecret(object, seal) } : object)) };
+  return {
+    version: 1,
+    sourceType,
+    objects: rendered.map((object) => (isSecret(object.manifest) ? { ...object, manifest: sealSecret(object, seal) } : object)),
+  };
 }
 
 const isSecret = (manifest: Record<string, unknown>): boolean => manifest['apiVersion'] === 'v1' && manifest['kind'] === 'Secret';

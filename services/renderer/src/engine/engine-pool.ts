@@ -29,7 +29,10 @@ export async function startEnginePool({ program, processes, log, metrics }: Engi
   const take = (): Promise<EngineProcess> => {
     const engine = idle.pop();
     if (engine !== undefined) return Promise.resolve(engine);
-    if (waiting.length >= limits.waitingMax) throw new AppError('resource-exhausted', `${waiting.length} renders wait already: try again later, or give the renderer more engine processes`, { retry: 'later' });
+    if (waiting.length >= limits.waitingMax)
+      throw new AppError('resource-exhausted', `${waiting.length} renders wait already: try again later, or give the renderer more engine processes`, {
+        retry: 'later',
+      });
     return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
   };
   const giveBack = (engine: EngineProcess): void => {

@@ -40,9 +40,11 @@ export interface EngineProcess {
 /** Says that the engine died over this input, as `details.died`. */
 const died = (why: string): AppError => new AppError('render-failed', `the engine died while rendering: ${why}`, { retry: 'later', details: { died: true } });
 
+const engineArguments = [`-memory-soft=${limits.engineMemorySoftBytes}`, `-memory-hard=${limits.engineMemoryHardBytes}`];
+
 /** @throws AppError `failed-precondition` when the program can't be run. */
 export function startEngine(program: string): Promise<EngineProcess> {
-  const child = spawn(program, [`-memory-soft=${limits.engineMemorySoftBytes}`, `-memory-hard=${limits.engineMemoryHardBytes}`], { env: {}, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, engineArguments, { env: {}, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
   const decode = makeFrameDecoder(limits.frameBytesMax);
   let receive: (frame: Frame) => void = () => undefined;
   let lose: (error: AppError) => void = () => undefined;

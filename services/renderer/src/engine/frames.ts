@@ -15,7 +15,10 @@ export function encodeFrame(header: unknown, body: readonly Uint8Array[] = []): 
   const text = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(prefixBytes);
   prefix.writeUInt32BE(text.length, 0);
-  prefix.writeUInt32BE(body.reduce((sum, part) => sum + part.length, 0), 4);
+  prefix.writeUInt32BE(
+    body.reduce((sum, part) => sum + part.length, 0),
+    4,
+  );
   return Buffer.concat([prefix, text, ...body]);
 }
 

@@ -14,7 +14,7 @@ export interface GitTreeEntry {
 export function parseGitTree(treeId: string, bytes: Buffer): ReadonlyMap<string, GitTreeEntry> {
   const idBytes = treeId.length / 2;
   const entries = new Map<string, GitTreeEntry>();
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(0x20, at);
     const nul = bytes.indexOf(0, space);
     if (space < 0 || nul < 0 || nul + 1 + idBytes > bytes.length) throw damaged(treeId);
@@ -25,7 +25,8 @@ export function parseGitTree(treeId: string, bytes: Buffer): ReadonlyMap<string,
   return entries;
 }
 
-const damaged = (id: string): AppError => new AppError('internal', `the stored Git tree ${id} is damaged: drop the repository's blobs, so that repo-watcher delivers them again`);
+const damaged = (id: string): AppError =>
+  new AppError('internal', `the stored Git tree ${id} is damaged: drop the repository's blobs, so that repo-watcher delivers them again`);
 
 function typeOf(mode: string): EntryType {
   switch (mode) {

@@ -69,4 +69,8 @@ export function makeObjectCache(blobs: Pick<BlobStore, 'get'>, bytesMax: number)
 }
 
 const missing = (id: string): AppError =>
-  new AppError('unavailable', `Git object ${id} is not in the blob store yet, or is over 10 MiB and was never put there: try again later, and keep big files out of an application's path`, { retry: 'later', details: { object: id } });
+  new AppError(
+    'unavailable',
+    `Git object ${id} is not in the blob store yet, or is over 10 MiB and was never put there: try again later, and keep big files out of an application's path`,
+    { retry: 'later', details: { object: id } },
+  );

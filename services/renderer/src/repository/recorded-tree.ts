@@ -40,7 +40,11 @@ export function recordTree({ tree, readBytesMax, hash }: RecordedTreeOptions): R
         if (found.kind !== 'file') return { kind: found.kind };
         const bytes = bytesOf(found.id);
         readBytes += bytes.length;
-        if (readBytes > readBytesMax) throw new AppError('too-large', `one render may read ${readBytesMax / 1024 / 1024} MiB of files: keep what is no manifest out of the application's path`);
+        if (readBytes > readBytesMax)
+          throw new AppError(
+            'too-large',
+            `one render may read ${readBytesMax / 1024 / 1024} MiB of files: keep what is no manifest out of the application's path`,
+          );
         return { kind: 'file', bytes };
       });
     },

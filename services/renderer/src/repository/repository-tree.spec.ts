@@ -53,7 +53,17 @@ function open(root: Directory, readBytesMax = 1000) {
 }
 
 const sample: Directory = {
-  apps: { 'a.yaml': 'A', sub: { 'b.yaml': 'B' }, up: link('../shared'), 'c.yaml': link('sub/../sub/b.yaml'), out: link('../../etc/passwd'), abs: link('/etc/passwd'), circle: link('circle'), dangling: link('none'), mod: submodule },
+  apps: {
+    'a.yaml': 'A',
+    sub: { 'b.yaml': 'B' },
+    up: link('../shared'),
+    'c.yaml': link('sub/../sub/b.yaml'),
+    out: link('../../etc/passwd'),
+    abs: link('/etc/passwd'),
+    circle: link('circle'),
+    dangling: link('none'),
+    mod: submodule,
+  },
   shared: { 'd.yaml': 'D', back: link('../apps/a.yaml') },
 };
 
@@ -89,7 +99,15 @@ test('a listing has the kinds behind links; bad ones are met when read', async (
   const [listing] = await open(sample).recorded.list(['apps']);
   expect(listing).toEqual({
     kind: 'directory',
-    entries: [['a.yaml', 'file'], ['abs', 'file'], ['c.yaml', 'file'], ['circle', 'file'], ['out', 'file'], ['sub', 'directory'], ['up', 'directory']].map(([name, kind]) => ({ name, kind })),
+    entries: [
+      ['a.yaml', 'file'],
+      ['abs', 'file'],
+      ['c.yaml', 'file'],
+      ['circle', 'file'],
+      ['out', 'file'],
+      ['sub', 'directory'],
+      ['up', 'directory'],
+    ].map(([name, kind]) => ({ name, kind })),
   });
 });
 
@@ -98,7 +116,10 @@ test('the footprint is what was looked at', async () => {
   await recorded.read(['apps/a.yaml', 'apps/none', 'apps/sub']);
   await recorded.list(['shared', 'nowhere']);
   const id = [...objects].find(([, bytes]) => bytes.toString() === 'A')![0];
-  expect(recorded.footprint()).toEqual({ reads: { 'apps/a.yaml': id, 'apps/none': 'absent', 'apps/sub': 'directory' }, lists: { shared: 'file back\nfile d.yaml\n', nowhere: 'absent' } });
+  expect(recorded.footprint()).toEqual({
+    reads: { 'apps/a.yaml': id, 'apps/none': 'absent', 'apps/sub': 'directory' },
+    lists: { shared: 'file back\nfile d.yaml\n', nowhere: 'absent' },
+  });
   expect(new Set(asked).size).toBe(asked.length);
 });
 

@@ -52,7 +52,9 @@ export function makeRepositoryTree(objects: ObjectCache, scope: string, rootTree
     const target = (await objects.read(scope, [linkId]))(linkId).toString('utf8');
     const joined = posix.join(directory, target).replace(/\/$/, '');
     if (posix.isAbsolute(target) || joined === '..' || joined.startsWith('../')) {
-      throw new AppError('manifest-invalid', `${path}: the symbolic link leads out of the repository: replace it by the file itself`, { details: { file: path } });
+      throw new AppError('manifest-invalid', `${path}: the symbolic link leads out of the repository: replace it by the file itself`, {
+        details: { file: path },
+      });
     }
     return resolve(joined, links + 1);
   };

@@ -51,7 +51,7 @@ describe('comparing', () => {
   const recordComparison = (revision: string, resources: (typeof deployment)[], drift: (typeof deployment)[] = []): ApplicationCommand => ({
     type: 'RecordComparison',
     comparison: comparison(revision, resources),
-    drift: drift.map(({ status: _, ...ref }) => ({ ...ref, drift: 'changed', fields: ['/spec/replicas'] })),
+    drift: drift.map(({ group, version, kind, namespace, name }) => ({ group, version, kind, namespace, name, drift: 'changed', fields: ['/spec/replicas'] })),
   });
 
   test('the same judgement is recorded once', () =>

@@ -127,7 +127,7 @@ function patchFor(entry: Entry, controlNamespace: string): Record<string, unknow
   const shown = entry.resource.status ?? {};
   const status: Record<string, unknown> = {};
   for (const name of new Set([...Object.keys(wanted), ...ownMembers.filter((member) => member in shown)])) {
-    const [is, shall] = [shown[name], wanted[name as keyof typeof wanted]];
+    const [is, shall] = [shown[name], wanted[name]];
     if (canonicalJson(is ?? null) !== canonicalJson(shall ?? null)) status[name] = shall === undefined ? null : mergePatch(is, shall);
   }
   const patch: Record<string, unknown> = {};
