@@ -70,7 +70,7 @@ function outdatedBecause(lock) {
     const found = installed[path];
     if (!found && !wanted.optional && !wanted.peer) return `${path.replace(/^.*node_modules\//, '')} is missing`;
     if (found && found.version !== wanted.version) return `${path.replace(/^.*node_modules\//, '')} is outdated`;
-    if (found && !existsSync(join(root, path))) return `${path.replace(/^.*node_modules\//, '')} was removed`;
+    if (found && !found.link && !existsSync(join(root, path, 'package.json'))) return `${path.replace(/^.*node_modules\//, '')} was removed`;
   }
   return undefined;
 }

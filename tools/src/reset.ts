@@ -5,11 +5,17 @@ import { parseStateDir } from './platform/options.ts';
 import { dropTaken } from './platform/taken-servers.ts';
 import { stopPlatform } from './stop.ts';
 
-const stateDir = parseStateDir(process.argv.slice(2));
-// The platform and the servers of `npm test` keep theirs below.
-for (const folder of [stateDir, join(stateDir, 'test'), join(stateDir, 'test', 'platform')]) {
-  await stopPlatform(folder);
-  await dropTaken(folder, (line) => console.log(line));
+/** Stops the platform of this state folder and removes everything that it kept, in here and in servers that are not ours. */
+export async function resetPlatform(stateDir: string, tell: (line: string) => void): Promise<void> {
+  await stopPlatform(stateDir);
+  await dropTaken(stateDir, tell);
+  rmSync(stateDir, { recursive: true, force: true });
 }
-rmSync(stateDir, { recursive: true, force: true });
-console.log(`Removed ${stateDir}.`);
+
+if (import.meta.main) {
+  const stateDir = parseStateDir(process.argv.slice(2));
+  // The tests keep their platform below ours.
+  await resetPlatform(join(stateDir, 'test', 'platform'), () => undefined);
+  await resetPlatform(stateDir, (line) => console.log(line));
+  console.log(`Removed ${stateDir}.`);
+}

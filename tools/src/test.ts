@@ -6,21 +6,25 @@ import { killRunningCommands } from './suites/command.ts';
 import { runGoTests } from './suites/go-suite.ts';
 import { describeSlowest, describeSuite, describeTotal, seconds } from './suites/report.ts';
 import { staticSuites } from './suites/static-suites.ts';
-import { runSuites, type Suite } from './suites/suite.ts';
+import { asSuite, runSuites, selectSuites, type Suite } from './suites/suite.ts';
 import { TestEnvironment } from './suites/test-environment.ts';
 import { runVitest } from './suites/vitest-suite.ts';
 
-/** Everything that CI runs. Suites that start or build servers go first: what they wait for is mostly not the processor. */
+/**
+ * Everything that CI runs, or the suites that are named (`npm test -- integration`) with what they need. What starts
+ * servers goes first: it waits more than it works.
+ */
 const environment = new TestEnvironment(join(stateDirOf(), 'test'), (line) => console.log(`  ${line}`));
 
-const suites: Suite[] = [
-  environment.suite('servers', [], () => environment.startServers()),
+const all: Suite[] = [
+  asSuite('servers', {}, () => environment.startServers()),
   ...staticSuites,
   { name: 'go', after: ['servers'], run: () => runGoTests('services/renderer/engine') },
-  { name: 'integration', after: ['servers', 'build'], run: () => runVitest('integration', environment.forIntegration()) },
-  environment.suite('platform', ['integration', 'go', 'build'], () => environment.startPlatform()),
-  { name: 'e2e', after: ['platform'], alone: true, run: () => runVitest('e2e', environment.forEndToEnd()) },
+  { name: 'integration', needs: ['servers'], after: ['build'], run: () => runVitest('integration', environment.forIntegration()) },
+  asSuite('platform', { needs: ['servers', 'build'], after: ['integration', 'go'] }, () => environment.startPlatform()),
+  { name: 'e2e', needs: ['platform'], alone: true, run: () => runVitest('e2e', environment.forEndToEnd()) },
 ];
+const suites = selectSuites(all, process.argv.slice(2));
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {

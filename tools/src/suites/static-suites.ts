@@ -9,7 +9,7 @@ export const staticSuites: readonly Suite[] = [
   command('types of tests', ['tsc', '-p', 'tsconfig.spec.json'], ['build']),
   command('lint', ['oxlint'], ['build']),
   command('unused', ['knip'], ['build']),
-  { name: 'unit', after: [], run: () => runVitest('unit', process.env) },
+  { name: 'unit', run: () => runVitest('unit', process.env) },
 ];
 
 function command(name: string, [program = '', ...args]: readonly string[], after: readonly string[] = []): Suite {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { honest, runSuites, type Outcome, type Suite } from './suite.ts';
+import { honest, runSuites, selectSuites, type Outcome, type Suite } from './suite.ts';
 
 const passing: Outcome = { passed: 1, failed: 0, skipped: 0, output: '', timings: [] };
 
@@ -26,12 +26,36 @@ it('keeps the order that suites ask for, and the limit', async () => {
 });
 
 it('counts a suite that throws as failed and goes on', async () => {
-  const broken: Suite = { name: 'broken', after: [], run: () => Promise.reject(new Error('no such file')) };
+  const broken: Suite = { name: 'broken', run: () => Promise.reject(new Error('no such file')) };
   const results = await runSuites([broken, { name: 'next', after: ['broken'], run: () => Promise.resolve(passing) }], 2, () => undefined);
   expect(results.map(({ name, passed, failed }) => ({ name, passed, failed }))).toEqual([
     { name: 'broken', passed: 0, failed: 1 },
     { name: 'next', passed: 1, failed: 0 },
   ]);
+});
+
+it('does not run a suite whose need failed, and counts it', async () => {
+  const broken: Suite = { name: 'servers', run: () => Promise.reject(new Error('port taken')) };
+  const results = await runSuites([broken, { name: 'e2e', needs: ['servers'], run: () => Promise.resolve(passing) }], 2, () => undefined);
+  expect(results.map(({ name, passed, failed }) => ({ name, passed, failed }))).toEqual([
+    { name: 'servers', passed: 0, failed: 1 },
+    { name: 'e2e', passed: 0, failed: 1 },
+  ]);
+});
+
+it('selects suites with what they need, and ignores the order after what was not selected', async () => {
+  const run = () => Promise.resolve(passing);
+  const all: Suite[] = [
+    { name: 'build', run },
+    { name: 'integration', run },
+    { name: 'platform', needs: ['build'], after: ['integration'], run },
+    { name: 'e2e', needs: ['platform'], run },
+  ];
+  const selected = selectSuites(all, ['e2e']);
+  expect(selected.map(({ name }) => name)).toEqual(['build', 'platform', 'e2e']);
+  expect(await runSuites(selected, 2, () => undefined)).toHaveLength(3);
+  expect(selectSuites(all, [])).toBe(all);
+  expect(() => selectSuites(all, ['end-to-end'])).toThrow("no suite 'end-to-end'");
 });
 
 it('says which suites can never start', async () => {

@@ -11,8 +11,10 @@ export interface Outcome {
 
 export interface Suite {
   name: string;
-  /** Names of suites that must have ended before, whatever they came to. */
-  after: readonly string[];
+  /** Names of suites without which this one cannot run: when one of them fails, this one has failed. */
+  needs?: readonly string[];
+  /** Names of suites that go first where they run at all, whatever they come to. */
+  after?: readonly string[];
   /** Needs the machine for itself: nothing runs beside it. */
   alone?: boolean;
   run(): Promise<Outcome>;
@@ -29,6 +31,18 @@ export function single(name: string, result: { code: number | null; output: stri
   return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0, output: result.output, timings: [{ name, durationMs: result.durationMs }] };
 }
 
+/** Something that must succeed before tests can run: counted like one of them, so that a failure is seen. */
+export function asSuite(name: string, order: Pick<Suite, 'needs' | 'after'>, start: () => Promise<void>): Suite {
+  return {
+    name,
+    ...order,
+    run: async () => {
+      await start();
+      return { passed: 1, failed: 0, skipped: 0, output: '', timings: [] };
+    },
+  };
+}
+
 /** Whatever a runner counted: success without a single test is none, and neither is an exit code without a failure. */
 export function honest(outcome: Outcome, exitCode: number | null): Outcome {
   if (outcome.failed > 0) return outcome;
@@ -37,20 +51,37 @@ export function honest(outcome: Outcome, exitCode: number | null): Outcome {
   return outcome;
 }
 
+/** The suites of these names and what they need; all of them when there are no names. Throws on a name that is none. */
+export function selectSuites(suites: readonly Suite[], names: readonly string[]): readonly Suite[] {
+  if (names.length === 0) return suites;
+  const known = suites.map((suite) => suite.name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`There is no suite '${unknown}'. There are: ${known.join(', ')}.`);
+  const selected = new Set<string>();
+  const select = (name: string): void => {
+    selected.add(name);
+    for (const needed of suites.find((suite) => suite.name === name)?.needs ?? []) select(needed);
+  };
+  for (const name of names) select(name);
+  return suites.filter((suite) => selected.has(suite.name));
+}
+
 /** Runs the suites, at most `limit` at once, each after those that it names; a suite that throws has failed. */
 export async function runSuites(suites: readonly Suite[], limit: number, finished: (suite: FinishedSuite) => void): Promise<FinishedSuite[]> {
   const waiting = [...suites];
   const running = new Map<string, Promise<void>>();
   const results: FinishedSuite[] = [];
+  const hasEnded = (name: string): boolean => results.some((result) => result.name === name) || !suites.some((suite) => suite.name === name);
   const isAlone = (): boolean => suites.some((suite) => suite.alone && running.has(suite.name));
   const canStart = (suite: Suite): boolean =>
-    suite.after.every((name) => results.some((result) => result.name === name)) && (suite.alone ? running.size === 0 : running.size < limit && !isAlone());
+    [...(suite.needs ?? []), ...(suite.after ?? [])].every(hasEnded) && (suite.alone ? running.size === 0 : running.size < limit && !isAlone());
 
   while (waiting.length > 0 || running.size > 0) {
     const next = waiting.findIndex(canStart);
     if (next >= 0) {
       for (const suite of waiting.splice(next, 1)) {
-        const done = runSuite(suite).then((result) => {
+        const failed = results.find((result) => result.failed > 0 && suite.needs?.includes(result.name));
+        const done = (failed ? notRun(suite, failed.name) : runSuite(suite)).then((result) => {
           running.delete(suite.name);
           results.push(result);
           finished(result);
@@ -64,6 +95,10 @@ export async function runSuites(suites: readonly Suite[], limit: number, finishe
     }
   }
   return results;
+}
+
+async function notRun(suite: Suite, failed: string): Promise<FinishedSuite> {
+  return { name: suite.name, durationMs: 0, passed: 0, failed: 1, skipped: 0, output: `not run: it needs '${failed}', which failed`, timings: [] };
 }
 
 async function runSuite(suite: Suite): Promise<FinishedSuite> {

@@ -1,12 +1,13 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { startControlPlane, startNats, startPostgres, startRedis, type ControlPlane, type Dependency } from '@plumbline/testing';
+import { checkoutName, startControlPlane, startNats, startPostgres, startRedis, stopLeftovers, type ControlPlane, type Dependency } from '@plumbline/testing';
 
 import { startSupervisor } from '../platform/background.ts';
 import { checkoutRoot } from '../platform/paths.ts';
 import { freePorts } from '../platform/ports.ts';
+import { resetPlatform } from '../reset.ts';
 import { runCommand } from './command.ts';
-import type { Outcome, Suite } from './suite.ts';
 
 /**
  * What the tests of one run share: PostgreSQL, NATS, Redis and one control plane for the integration tests, and one
@@ -16,7 +17,7 @@ export class TestEnvironment {
   readonly #stateDir: string;
   readonly #tell: (line: string) => void;
   readonly #resources = new AsyncDisposableStack();
-  #servers: { postgres: Dependency; nats: Dependency; redis: Dependency | undefined; cluster: ControlPlane } | undefined;
+  #servers: { postgres: Dependency; nats: Dependency; redis: Dependency | undefined; controlPlane: ControlPlane } | undefined;
   #platform: string | undefined;
 
   constructor(stateDir: string, tell: (line: string) => void) {
@@ -24,47 +25,39 @@ export class TestEnvironment {
     this.#tell = tell;
   }
 
-  /** A part of the environment as a suite of one test, so that a failure is counted and what needs it says so. */
-  suite(name: string, after: readonly string[], start: () => Promise<void>): Suite {
-    return {
-      name,
-      after,
-      run: async (): Promise<Outcome> => {
-        await start();
-        return { passed: 1, failed: 0, skipped: 0, output: '', timings: [] };
-      },
-    };
-  }
-
   /** Where CI is true, servers that already run are used; each test file makes its own database, subjects and keys. */
   async startServers(): Promise<void> {
-    const options = { stateDir: this.#stateDir, useLocal: process.env['CI'] === 'true', progress: this.#tell };
-    const [postgres, nats, redis, cluster] = await Promise.all([
-      this.#own(startPostgres(options)),
-      this.#own(startNats(options)),
-      this.#own(startRedis(options)),
-      this.#own(startControlPlane({ stateDir: join(this.#stateDir, 'control-plane'), progress: this.#tell })),
+    const options = { stateDir: this.#stateDir, useLocal: process.env['CI'] === 'true', name: `${checkoutName()}-test`, progress: this.#tell };
+    const cluster = join(this.#stateDir, 'control-plane');
+    await stopLeftovers(cluster);
+    await rm(cluster, { recursive: true, force: true });
+    const [postgres, nats, redis, controlPlane] = await Promise.all([
+      this.#own(startPostgres(options), (started) => started.drop()),
+      this.#own(startNats(options), (started) => started.drop()),
+      this.#own(startRedis(options), async (started) => started?.drop()),
+      this.#own(startControlPlane({ stateDir: cluster, progress: this.#tell }), (started) => started.stop()),
     ]);
-    this.#servers = { postgres, nats, redis, cluster };
+    this.#servers = { postgres, nats, redis, controlPlane };
   }
 
   forIntegration(): NodeJS.ProcessEnv {
-    const { postgres, nats, redis, cluster } = this.#required();
+    const { postgres, nats, redis, controlPlane } = this.#required();
     return {
       ...process.env,
       TEST_POSTGRES_URL: postgres.url,
       TEST_NATS_URL: nats.url,
       // Empty: there is none, and what would need it says so.
       TEST_REDIS_URL: redis?.url ?? '',
-      TEST_KUBECONFIG: cluster.kubeconfig,
+      TEST_KUBECONFIG: controlPlane.kubeconfig,
     };
   }
 
   async startPlatform(): Promise<void> {
-    const { cluster } = this.#required();
+    const { controlPlane } = this.#required();
     const stateDir = join(this.#stateDir, 'platform');
+    await resetPlatform(stateDir, () => undefined);
     const [port] = await freePorts(1);
-    const options = { useLocal: false, kubeconfig: cluster.kubeconfig, port, gitServer: true, pollSeconds: 5, detach: false, dev: false, stateDir };
+    const options = { useLocal: false, kubeconfig: controlPlane.kubeconfig, port, gitServer: true, pollSeconds: 5, detach: false, dev: false, stateDir };
     const supervisor = startSupervisor(options, this.#tell);
     this.#resources.defer(async () => {
       supervisor.ask('stop');
@@ -93,9 +86,9 @@ export class TestEnvironment {
     return [join(checkoutRoot, 'tools/entry/status.mjs'), '--json', '--state-dir', join(this.#stateDir, 'platform')];
   }
 
-  async #own<T extends { stop(): Promise<void> } | undefined>(starting: Promise<T>): Promise<T> {
+  async #own<T>(starting: Promise<T>, end: (started: T) => Promise<void>): Promise<T> {
     const started = await starting;
-    if (started) this.#resources.defer(() => started.stop());
+    this.#resources.defer(() => end(started));
     return started;
   }
 }
