@@ -54,8 +54,11 @@ function installPackages() {
     // The stamp goes first: an interrupted installation must not look complete.
     rmSync(stampFile, { force: true });
     const npm = npmCommand();
-    const result = spawnSync(npm.command, [...npm.args, 'ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 2, 2] });
-    if (result.status !== 0) fail('npm ci failed; its messages are above. Run it again when the cause is removed.');
+    // Not `npm ci`: it refuses a lock file that was made where a registry lacked the packages of other platforms. The lock
+    // file decides the versions here as well, and `--no-save` leaves it as it is. Engines: only the pinned Node counts.
+    const install = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+    const result = spawnSync(npm.command, [...npm.args, ...install], { cwd: root, stdio: ['ignore', 2, 2] });
+    if (result.status !== 0) fail('npm install failed; its messages are above. Run it again when the cause is removed.');
   }
   ensurePinnedNode(version);
   writeFileSync(stampFile, `${JSON.stringify({ lockHash, node: version })}\n`);
