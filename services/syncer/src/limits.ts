@@ -11,8 +11,8 @@ export const limits = {
   fieldsShownMax: 20,
   /** Manifest sets kept in memory. */
   manifestSetsKeptMax: 500,
-  /** Objects of one application. */
-  objectsMax: 10_000,
+  /** Objects of one application: what a step's outcome in one event of at most 256 KiB has room for. */
+  objectsMax: 1_000,
   /** `.status` of one Application: the API server refuses objects over 1.5 MB. */
   statusBytesMax: 900_000,
   /** Up to so many applications of one repository record a new commit that changes nothing for them at once. */
