@@ -34,6 +34,12 @@ export async function answer<C extends RequestContract>(
   return Buffer.from(JSON.stringify({ error: tooLarge.toJSON() }));
 }
 
+/** Somebody has to read it: the beginning of a long message says more than that it was too long. */
+function shortened(error: AppErrorJson): AppErrorJson {
+  if (error.message.length <= limits.errorMessageCharsMax) return error;
+  return { ...error, message: `${error.message.slice(0, limits.errorMessageCharsMax)} … (${error.message.length} characters)` };
+}
+
 async function work<C extends RequestContract>(
   contract: C,
   handle: Handle<C>,
@@ -45,7 +51,7 @@ async function work<C extends RequestContract>(
     if (!parsed.success) throw new AppError('invalid-argument', `${verbOf(contract)}: ${issuesOf(parsed.error)}`);
     return { ok: (await handle(parsed.data as RequestOf<C>, received.context)) ?? null };
   } catch (error) {
-    if (AppError.is(error)) return { error: error.toJSON() };
+    if (AppError.is(error)) return { error: shortened(error.toJSON()) };
     // What a foreign error says may hold anything: it stays in this process.
     received.log.error('request failed', { verb: verbOf(contract), error });
     return { error: new AppError('internal', `${verbOf(contract)} failed; the log of ${contract.service} says why`, { retry: 'later' }).toJSON() };

@@ -17,4 +17,6 @@ export const limits = {
   /** What outside subscribers can catch up with, where JetStream is there. */
   feedStreamAgeMs: 24 * 60 * 60 * 1000,
   feedStreamBytesMax: 256 * 1024 * 1024,
+  /** Of an error's message on the wire. */
+  errorMessageCharsMax: 4_096,
 } as const;

@@ -11,13 +11,13 @@ export const limits = {
   fieldsShownMax: 20,
   /** Manifest sets kept in memory. */
   manifestSetsKeptMax: 500,
-  /** Objects of one application: what a step's outcome in one event of at most 256 KiB has room for. */
-  objectsMax: 1_000,
+  /** Objects of one application: what a comparison in one event of at most 256 KiB has room for. */
+  objectsMax: 1_500,
   /** `.status` of one Application: the API server refuses objects over 1.5 MB. */
   statusBytesMax: 900_000,
   /** Up to so many applications of one repository record a new commit that changes nothing for them at once. */
   pointersAtOnceMax: 20,
-  /** Every application is looked at again at least this often, whatever was or wasn't heard. */
+  /** What waits or failed is looked at again this often, everything else every twentieth time, whatever was or wasn't heard. */
   sweepMs: 30_000,
   /** A status that is only about progress is written at most this often. */
   statusPauseMs: 1_000,

@@ -41,7 +41,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const database: SqlExecutor = { query: (sql, parameters) => context.transaction((tx) => tx.query(sql, parameters)) };
   const connection = await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env });
   const kube = makeKubeClient({ connection, log });
-  const lease = makeLease('in-cluster', config.instance, database, { clock, log });
+  const lease = makeLease('in-cluster', config.instance, database, { clock, log, onLost: () => process.kill(process.pid, 'SIGTERM') });
   await lease.acquire();
   const memos = makeMemoTable(database, log);
   await memos.load();
@@ -79,6 +79,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     world: world.world,
     subscriptions,
     applications,
+    wake: (entry) => queue.wake(entry.key),
     statusChanged: (entry) => statusWriter.changed(entry),
   });
   jobs.work(wakeupQueue, async (key) => queue.wake(key), { concurrency: 4 });
@@ -143,6 +144,7 @@ interface Parts {
   world: World;
   subscriptions: Subscriptions;
   applications: Applications;
+  wake: ReconcileContext['wake'];
   statusChanged: ReconcileContext['statusChanged'];
 }
 
@@ -170,6 +172,7 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
         .reschedule(entry.key, Math.max(0, atMs - clock()))
         .catch((error: unknown) => log.warn('could not schedule a retry; the sweep will find it', { application: entry.key, reason: String(error) }));
     },
+    wake: parts.wake,
     follows: (entry, repository) => subscriptions.follow(entry.key, repository),
     followers: (repository) => subscriptions.count(repository),
     statusChanged,

@@ -28,5 +28,8 @@ export const limits = {
   journalRetryMs: 1_000,
   secretAttemptsMax: 5,
   portsTriedMax: 20,
+  /** How often, and how far apart, a wished port is looked at before it counts as taken. */
+  portTriesMax: 10,
+  portPauseMs: 300,
   initialPasswordMs: 10_000,
 } as const;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 import { expect, it } from 'vitest';
@@ -8,6 +9,7 @@ it('refuses a port that was asked for and is taken', async () => {
   const [port = 0] = await freePorts(1);
   expect(await chooseApiPort(port, () => undefined)).toBe(port);
   const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
   await expect(chooseApiPort(port, () => undefined)).rejects.toThrow(`Port ${port} is taken`);
   server.close();
 });

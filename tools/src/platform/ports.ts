@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AppError } from '@plumbline/contracts';
 
@@ -9,7 +10,11 @@ const defaultApiPort = 8080;
 /** The port that the api gets: the one asked for or nothing; without a wish 8080 or the next free one, with a notice. */
 export async function chooseApiPort(wanted: number | undefined, tell: (line: string) => void): Promise<number> {
   if (wanted !== undefined) {
-    if (await isFree(wanted)) return wanted;
+    // A process that was just ended may hold it a moment longer.
+    for (let tries = 0; tries < limits.portTriesMax; tries++) {
+      if (await isFree(wanted)) return wanted;
+      await sleep(limits.portPauseMs);
+    }
     throw new AppError(
       'failed-precondition',
       `Port ${wanted} is taken by another program. Choose another with --port, or leave it out to get the next free one.`,

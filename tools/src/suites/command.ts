@@ -11,12 +11,19 @@ export interface CommandResult {
   durationMs: number;
 }
 
+/** What is collected is shown indented later, or lies in a log of CI. */
+const plainText: NodeJS.ProcessEnv = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined };
+
 const running = new Set<ReturnType<typeof spawn>>();
 
 /** Runs a command in the checkout (or `cwd`) and collects what it says. */
 export async function runCommand(command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<CommandResult> {
   const startedAt = performance.now();
-  const child = spawn(command, args, { cwd: options.cwd ?? checkoutRoot, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, {
+    cwd: options.cwd ?? checkoutRoot,
+    env: { ...(options.env ?? process.env), ...plainText },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   running.add(child);
   let output = '';
   let stdout = '';

@@ -13,13 +13,14 @@ export class Coalescer<Request> {
 
   /** Settles as the run that saw this request does. */
   ask(key: string, request: Request): Promise<void> {
-    const running = this.#running.get(key);
-    if (running === undefined) return this.#run(key, [request]);
+    // First: between the end of a run and the start of the queued one, nothing runs and yet it's not this one's turn.
     const queued = this.#queued.get(key);
     if (queued !== undefined) {
       queued.requests.push(request);
       return queued.done;
     }
+    const running = this.#running.get(key);
+    if (running === undefined) return this.#run(key, [request]);
     const requests = [request];
     const done = this.#runAfter(running, key, requests);
     this.#queued.set(key, { requests, done });

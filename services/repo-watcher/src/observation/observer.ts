@@ -146,6 +146,7 @@ export class Observer {
     }
     const remote = await mirror.lsRemote();
     if (remote.refs.size <= limits.refsRememberedMax) this.#lastSeen.set(repository, remote);
+    else this.#lastSeen.delete(repository);
     return remote;
   }
 

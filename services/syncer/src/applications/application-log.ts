@@ -50,7 +50,7 @@ export class ApplicationLog {
    * again and the error thrown: the caller decides anew.
    */
   async execute(commands: readonly ApplicationCommand[], why: { actor?: string; correlation?: string } = {}): Promise<RecordedEvent[]> {
-    const events = this.preview(commands);
+    const { events } = this.preview(commands);
     if (events.length === 0) return [];
     const { log, event } = this.#options;
     const { version } = this.folded;
@@ -66,8 +66,8 @@ export class ApplicationLog {
     return recorded;
   }
 
-  /** What `execute` would append. */
-  preview(commands: readonly ApplicationCommand[]): ApplicationEvent[] {
+  /** What `execute` would append, and the state that it would lead to. */
+  preview(commands: readonly ApplicationCommand[]): { events: ApplicationEvent[]; state: ApplicationState } {
     const events: ApplicationEvent[] = [];
     let { state } = this.folded;
     const at = new Date(this.#options.now()).toISOString();
@@ -77,7 +77,7 @@ export class ApplicationLog {
         state = evolve(state, provisional(event, at));
       }
     }
-    return events;
+    return { events, state };
   }
 
   async catchUp(): Promise<void> {

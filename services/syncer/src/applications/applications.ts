@@ -1,5 +1,5 @@
 import type { Application, Logger } from '@plumbline/contracts';
-import { applicationStream, canonicalJson, parseApplicationStream } from '@plumbline/contracts';
+import { AppError, applicationStream, canonicalJson, parseApplicationStream } from '@plumbline/contracts';
 import type { KubeClient, Watch } from '@plumbline/kube';
 import { instanceName } from '@plumbline/manifests';
 import { isNewerVersion } from '../live/resource-version.ts';
@@ -53,10 +53,15 @@ export class Applications {
     if (resource.metadata.uid !== entry.log.id.uid) return;
     const { resourceVersion = '' } = resource.metadata;
     if (entry.adoptedOperation !== undefined && resource.operation === undefined) {
+      entry.clearedOperation = entry.adoptedOperation;
       delete entry.adoptedOperation;
-      entry.operationClearedAt = resourceVersion;
     }
-    if (isNewerVersion(resourceVersion, entry.resource.metadata.resourceVersion ?? '')) entry.resource = resource;
+    if (isNewerVersion(resourceVersion, entry.resource.metadata.resourceVersion ?? '')) {
+      // The answer holds what others wrote meanwhile, and the watch won't tell it again.
+      const isChanged = whatIsWanted(entry.resource) !== whatIsWanted(resource);
+      entry.resource = resource;
+      if (isChanged) this.#options.wake(entry.key);
+    }
     if (resource.metadata.annotations?.[refreshAnnotation] === undefined) delete entry.refresh;
   }
 
@@ -107,16 +112,16 @@ export class Applications {
       known.isPresent = false;
       this.#end(known.log, false);
     }
-    this.#add(key, resource, { namespace, name, uid });
+    this.#add(key, resource, { namespace, name, uid }, known?.wanted ?? new Set());
     this.#options.wake(key);
   }
 
-  #add(key: string, resource: Application, id: { namespace: string; name: string; uid: string }): void {
+  #add(key: string, resource: Application, id: { namespace: string; name: string; uid: string }, wanted: ReadonlySet<string>): void {
     const stream = applicationStream(id);
     const log = new ApplicationLog(id, this.#unclaimed.get(stream) ?? unseen, this.#options.logOptions);
     this.#unclaimed.delete(stream);
     const instance = instanceName(id, this.#options.controlNamespace);
-    const entry: Entry = { key, instance, resource, isPresent: true, log, unanswered: 0, recordsPointer: false, wanted: new Set(), operationClearedAt: '' };
+    const entry: Entry = { key, instance, resource, isPresent: true, log, unanswered: 0, recordsPointer: false, wanted };
     this.#entries.set(key, entry);
     this.#byInstance.set(instance, entry);
   }
@@ -138,11 +143,19 @@ export class Applications {
   }
 
   #end(log: ApplicationLog, cascaded: boolean): void {
-    log
-      .execute([{ type: 'ForgetApplication', cascaded }])
-      .catch((error: unknown) =>
-        this.#options.log.error('could not record that an application is gone; the next start will', { stream: log.stream, reason: String(error) }),
-      );
+    void this.#forget(log, cascaded).catch((error: unknown) =>
+      this.#options.log.error('could not record that an application is gone; the next start will', { stream: log.stream, reason: String(error) }),
+    );
+  }
+
+  async #forget(log: ApplicationLog, cascaded: boolean): Promise<void> {
+    try {
+      await log.execute([{ type: 'ForgetApplication', cascaded }]);
+    } catch (error) {
+      if (!AppError.is(error) || error.code !== 'conflict') throw error;
+      // A reconcile that was still running wrote last; the log has read that by now.
+      await log.execute([{ type: 'ForgetApplication', cascaded }]);
+    }
   }
 }
 

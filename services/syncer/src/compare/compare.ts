@@ -16,6 +16,8 @@ export interface CompareInput {
   live(key: string): KubeObject | undefined;
   /** Live objects that say they belong to this application and are not desired. */
   extra: readonly KubeObject[];
+  /** No longer wanted, and on their way out. */
+  lingering: readonly KubeObject[];
   /** Why the project forbids an object, if it does. */
   forbidden(object: KubeObject): string | undefined;
   isHasty: boolean;
@@ -49,6 +51,7 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
         fields: [...judgement.fields],
         ...(live === undefined ? {} : lastManager(live)),
       });
+    if (forbidden !== undefined) conditions.push({ type: 'ExcludedResourceWarning', message: forbidden });
     const owner = live === undefined ? undefined : managingInstance(live);
     if (owner !== undefined && owner !== input.instance) {
       conditions.push({
@@ -61,6 +64,14 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
     const ref = { ...groupVersionKind(object), namespace: object.metadata.namespace ?? '', name: object.metadata.name };
     resources.push({ ...ref, status: 'OutOfSync', requiresPruning: true });
     if (!ignoresExtraneous(object)) drift.push({ ...ref, drift: 'extra', fields: [] });
+  }
+  for (const object of input.lingering) {
+    const finalizers = object.metadata.finalizers ?? [];
+    if (finalizers.length === 0) continue;
+    conditions.push({
+      type: 'DeletionWarning',
+      message: `${object.kind} ${object.metadata.name} was pruned and is not gone yet: it waits for finalizers ${finalizers.join(', ')}`,
+    });
   }
   const isForbidden = judgements.some(({ forbidden }) => forbidden !== undefined);
   const isOutOfSync = drift.length > 0;

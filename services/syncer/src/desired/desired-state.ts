@@ -70,7 +70,7 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
     },
     async load(application, instance, id) {
       const discovery = await kube.discover();
-      const name = `${id} ${instance} ${canonicalJson([application.spec.destination, application.spec.syncPolicy?.syncOptions, application.spec.ignoreDifferences])} ${discovery.kinds.length}`;
+      const name = `${id} ${instance} ${canonicalJson([application.spec.destination, application.spec.syncPolicy?.syncOptions, application.spec.ignoreDifferences])} ${kindsOf(discovery)}`;
       const known = states.get(name);
       if (known !== undefined) return known;
       const state = desiredState({ application, instance }, id, await manifestSet(id), discovery, sealer);
@@ -78,6 +78,20 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
       return state;
     },
   };
+}
+
+const kindNames = new WeakMap<Discovery, string>();
+
+/** One text per answer of discovery: equal where the cluster serves the same kinds in the same versions. */
+export function kindsOf(discovery: Discovery): string {
+  const known = kindNames.get(discovery);
+  if (known !== undefined) return known;
+  const text = `${discovery.serverVersion} ${discovery.kinds
+    .map(({ group, version, kind, namespaced }) => `${group}/${version}/${kind}/${namespaced}`)
+    .sort()
+    .join()}`;
+  kindNames.set(discovery, text);
+  return text;
 }
 
 /** What charts ask for with `.Capabilities.APIVersions.Has`: group versions and group version kinds. */

@@ -169,6 +169,31 @@ describe('automated sync', () => {
     });
   });
 
+  test('a dry run by hand changes nothing about it', () => {
+    const dry = requested('dry', 'r1', { trigger: 'manual', operation: { dryRun: true } });
+    const drifted = [
+      declared,
+      compared('r1', [outOfSync(deployment)]),
+      requested('a', 'r1'),
+      started('a'),
+      succeeded('a', 'r1'),
+      dry,
+      started('dry'),
+      succeeded('dry', 'r1'),
+    ];
+    given([...drifted, compared('r1', [outOfSync(deployment), service])])
+      .when(autoSync({ automated: { prune: true } }))
+      .thenNothing();
+  });
+
+  test('nothing but what the project forbids is no reason to heal again and again', () => {
+    const forbidden: ApplicationEvent = { ...compared('r1', [{ ...deployment, status: 'Unknown' }]) };
+    const outOfSyncOnly = { ...forbidden, data: { ...(forbidden.data as object), status: 'OutOfSync' } } as ApplicationEvent;
+    given([declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), succeeded('a', 'r1'), outOfSyncOnly])
+      .when(autoSync())
+      .thenNothing();
+  });
+
   test('a newer commit does not wait for the retries of an older one', () => {
     const retrying: ApplicationEvent[] = [
       declared,
@@ -235,6 +260,12 @@ describe('an operation', () => {
 
   test('fails at once where only another manifest helps', () =>
     given(running).when(complete('SyncFailed', false)).thenTypes(['SyncStepCompleted', 'SyncFailed']));
+
+  test('tells the outcome of a big step in several events', () => {
+    const results = Array.from({ length: 1_200 }, (_, index) => result({ ...deployment, name: `web-${index}` }, 'Synced', 'configured'));
+    const command: ApplicationCommand = { type: 'CompleteStep', operationId: 'a', attempt: 0, step: 0, results, now: startedAt, canRetry: false };
+    given(running).when(command).thenTypes(['SyncStepCompleted', 'SyncStepCompleted', 'SyncStepCompleted', 'SyncApplied', 'SyncSucceeded']);
+  });
 
   test('takes the outcome of a step once', () => {
     const after = given(running).when(complete('Synced', false)).thenTypes(['SyncStepCompleted', 'SyncApplied', 'SyncSucceeded']);

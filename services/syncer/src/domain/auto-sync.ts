@@ -2,7 +2,7 @@ import type { ApplicationEvent, SyncOperation, SyncOperationResource, SyncPolicy
 import { backoffOf, nextHealAt } from './backoff.ts';
 import type { ApplicationCommand } from './commands.ts';
 import { wouldPruneEverything } from './prune-guard.ts';
-import type { Comparison, Declared, OperationRecord } from './state.ts';
+import type { Attempt, Comparison, Declared, OperationRecord } from './state.ts';
 
 type AutoSync = Extract<ApplicationCommand, { type: 'AutoSync' }>;
 
@@ -25,10 +25,13 @@ export function decideAutoSync(command: AutoSync, state: Declared): ApplicationE
 
   const last = state.operation;
   if (last?.phase === 'Running') return supersede(command, last, comparison, state);
-  if (last === undefined || !isSameAttempt(last, comparison, state)) return [request(command, comparison, 'automated', { prune })];
-  if (last.phase !== 'Succeeded') {
-    return skip(state, comparison, 'already-failed', `Failed last sync attempt to ${comparison.revision}: ${last.message}`);
+  const { attempted } = state;
+  if (attempted === undefined || !isSameAttempt(attempted, comparison, state)) return [request(command, comparison, 'automated', { prune })];
+  if (attempted.phase !== 'Succeeded') {
+    return skip(state, comparison, 'already-failed', `Failed last sync attempt to ${comparison.revision}: ${attempted.message}`);
   }
+  // Nothing but what the project forbids: no sync can help.
+  if (outOfSync.length === 0) return [];
   if (automated.selfHeal !== true || state.failure !== undefined || nextHealAt(state.heals) > command.now) return [];
   const resources = outOfSync.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
   return [request(command, comparison, 'self-heal', { prune, resources })];
@@ -60,10 +63,7 @@ function supersede(command: AutoSync, last: OperationRecord, comparison: Compari
   ];
 }
 
-function isSameAttempt(last: OperationRecord, comparison: Comparison, state: Declared): boolean {
-  if (last.operation.dryRun === true) return false;
-  // A partial sync by hand leaves the rest to do.
-  if (last.trigger === 'manual' && last.operation.resources !== undefined) return false;
+function isSameAttempt(last: Attempt, comparison: Comparison, state: Declared): boolean {
   if (last.specHash !== state.specHash) return false;
   // A commit that changes no manifest is no new desired state; after a failure it is a way to say "try again".
   return last.phase === 'Succeeded' ? last.manifestSet === comparison.manifestSet : last.revision === comparison.revision;

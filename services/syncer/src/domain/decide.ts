@@ -44,7 +44,7 @@ export function decide(command: ApplicationCommand, state: ApplicationState): Ap
 }
 
 function declare(command: Command<'DeclareApplication'>, state: ApplicationState): ApplicationEvent[] {
-  if (state.status === 'declared' && state.specHash === command.specHash) return [];
+  if (state.status === 'deleted' || (state.status === 'declared' && state.specHash === command.specHash)) return [];
   const { id, project, spec, specHash, sealedSpec } = command;
   return [{ type: 'ApplicationDeclared', data: { ...id, project, spec, specHash, sealedSpec } }];
 }
@@ -132,16 +132,32 @@ function completeStep(command: Command<'CompleteStep'>, state: Declared): Applic
   const { operationId, attempt, step } = command;
   if (operation.attempt !== attempt || operation.stepsCompleted !== step) return [];
   const { phase, wave } = operation.steps[step] ?? { phase: 'Sync' as const, wave: 0 };
-  const completed: ApplicationEvent = { type: 'SyncStepCompleted', data: { operationId, attempt, step, phase, wave, results: [...command.results] } };
+  const completed = inParts(command.results).map((results): ApplicationEvent => ({
+    type: 'SyncStepCompleted',
+    data: { operationId, attempt, step, phase, wave, results },
+  }));
   const failed = command.results.filter((result) => result.status === 'SyncFailed');
   if (failed.length > 0) {
     const message = `one or more objects failed to apply, reason: ${reasons(failed)}`;
-    return [completed, ...failSync({ type: 'FailSync', operationId, phase: 'Failed', message, now: command.now, canRetry: command.canRetry }, operation)];
+    return [...completed, ...failSync({ type: 'FailSync', operationId, phase: 'Failed', message, now: command.now, canRetry: command.canRetry }, operation)];
   }
-  if (step + 1 < operation.steps.length) return [completed];
+  if (step + 1 < operation.steps.length) return completed;
   const message = operation.operation.dryRun === true ? 'dry run: nothing was changed' : 'successfully synced (all tasks run)';
-  return [completed, { type: 'SyncApplied', data: { operationId } }, { type: 'SyncSucceeded', data: { operationId, revision: operation.revision, message } }];
+  return [
+    ...completed,
+    { type: 'SyncApplied', data: { operationId } },
+    { type: 'SyncSucceeded', data: { operationId, revision: operation.revision, message } },
+  ];
 }
+
+/** An event holds at most 256 KiB: the outcome of a big step comes in several, each with its share of the objects. */
+function inParts(results: readonly ResourceResult[]): ResourceResult[][] {
+  const parts: ResourceResult[][] = [];
+  for (let from = 0; from === 0 || from < results.length; from += resultsPerEventMax) parts.push(results.slice(from, from + resultsPerEventMax));
+  return parts;
+}
+
+const resultsPerEventMax = 500;
 
 const reasonsShown = 3;
 

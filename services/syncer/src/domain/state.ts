@@ -33,6 +33,8 @@ export interface Declared {
   health: { status: HealthStatusCode; message?: string; resources: Readonly<Record<string, ResourceHealth>> };
   /** The running operation, or the last one. */
   operation?: OperationRecord;
+  /** The last operation that ended and was about the whole application for real: neither a dry run nor a part by hand. */
+  attempted?: Attempt;
   /** Last automated sync that was refused, so that the same refusal is not recorded again. */
   skipped?: { revision: string; code: string; message: string };
   /** Starts of the latest self-heals, newest last: a fight over a field backs off. */
@@ -71,6 +73,8 @@ export interface OperationRecord {
   retryAt?: string;
   message: string;
 }
+
+export type Attempt = Pick<OperationRecord, 'revision' | 'manifestSet' | 'specHash' | 'phase' | 'message'>;
 
 export const initialState: ApplicationState = { status: 'unseen' };
 
@@ -146,7 +150,11 @@ function evolveOperation(state: Declared, event: ApplicationEvent, at: string): 
   }
   const current = state.operation;
   if (current === undefined || !('operationId' in event.data) || event.data.operationId !== current.operationId) return state;
-  return { ...state, operation: advance(current, event, at) };
+  const operation = advance(current, event, at);
+  const isWhole = operation.operation.dryRun !== true && !(operation.trigger === 'manual' && operation.operation.resources !== undefined);
+  if (operation.phase === 'Running' || !isWhole) return { ...state, operation };
+  const { revision, manifestSet, specHash, phase, message } = operation;
+  return { ...state, operation, attempted: { revision, manifestSet, specHash, phase, message } };
 }
 
 function advance(operation: OperationRecord, event: ApplicationEvent, at: string): OperationRecord {

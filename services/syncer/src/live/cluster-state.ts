@@ -1,4 +1,5 @@
 import type { Logger } from '@plumbline/contracts';
+import { AppError } from '@plumbline/contracts';
 import type { KubeClient, Watch } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { groupVersionKind, resourceIdOf, resourceKey } from '@plumbline/manifests';
@@ -57,7 +58,7 @@ export class ClusterState {
     const watched = this.#kinds.get(name);
     if (state !== 'pending' || watched === undefined) return state;
     await Promise.race([watched.synced, new Promise((resolve) => void setTimeout(resolve, firstListWaitMs).unref())]);
-    return watched.state;
+    return this.kindState(group, kind);
   }
 
   kindState(group: string, kind: string): KindState {
@@ -115,6 +116,12 @@ export class ClusterState {
           resolve();
         },
         interrupted: (error) => {
+          if (AppError.is(error) && (error.code === 'unknown-kind' || error.code === 'not-found')) {
+            // Its definition was removed, and every object with it.
+            this.#forgetKind(group, kind);
+            resolve();
+            return;
+          }
           if (this.kindState(group, kind) === 'synced')
             log.warn('watch interrupted, absence of objects is unknown until it resumes', { group, kind, reason: error.message });
           become('interrupted');
@@ -123,6 +130,13 @@ export class ClusterState {
     });
     this.#kinds.set(name, { watch, state: 'pending', synced: promise });
     return 'pending';
+  }
+
+  #forgetKind(group: string, kind: string): void {
+    const name = `${group}/${kind}`;
+    void this.#kinds.get(name)?.watch.stop();
+    this.#kinds.delete(name);
+    for (const key of this.#rows.keys()) if (key.startsWith(`${name}/`)) this.#set(key, undefined);
   }
 
   #remove(object: KubeObject): void {

@@ -24,7 +24,14 @@ export interface Lease {
   stop(): Promise<void>;
 }
 
-export function makeLease(cluster: string, owner: string, database: SqlExecutor, deps: { clock: Clock; log: Logger }): Lease {
+export interface LeaseDeps {
+  clock: Clock;
+  log: Logger;
+  /** Another instance owns the cluster: what this process knows is of no use any more. */
+  onLost(): void;
+}
+
+export function makeLease(cluster: string, owner: string, database: SqlExecutor, deps: LeaseDeps): Lease {
   let heldUntil = 0;
   let epoch: string | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -52,7 +59,8 @@ export function makeLease(cluster: string, owner: string, database: SqlExecutor,
     try {
       if (!(await claim())) {
         heldUntil = 0;
-        deps.log.error('another instance owns the cluster now; this one only waits', { cluster, owner });
+        deps.log.error('another instance owns the cluster now; this one ends', { cluster, owner });
+        deps.onLost();
       }
     } catch (error) {
       deps.log.warn('could not renew the lease of the cluster', { cluster, reason: String(error) });

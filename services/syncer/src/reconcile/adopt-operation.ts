@@ -13,39 +13,76 @@ import { sourceOf } from './target.ts';
  * operation runs it stays on the resource and is looked at again when that one ends.
  */
 export async function adoptOperation(entry: Entry, desired: DesiredState, target: Target, context: ReconcileContext): Promise<void> {
-  const { operation } = entry.resource;
-  if (operation?.sync === undefined) return;
-  const state = declaredState(entry);
-  const operationId = operationIdOf(entry, operation, context);
-  if (state?.operation?.operationId === operationId) {
-    entry.adoptedOperation = operationId;
-    return;
-  }
-  if (state?.operation?.phase === 'Running') return;
-  const { automated } = entry.resource.spec.syncPolicy ?? {};
-  const actor = operation.initiatedBy?.username ?? 'system:kubernetes';
-  const request = (asked: Asked): ApplicationCommand => ({
-    type: 'RequestSync',
-    operationId,
-    initiatedBy: operation.initiatedBy ?? {},
-    ...asked,
-    operation: adopted(entry.resource, operation, asked.revision),
-    retry: operation.retry,
-    allowEmpty: automated?.allowEmpty === true,
-  });
+  const request = newRequest(entry, context);
+  if (request === undefined) return;
   try {
-    await entry.log.execute([request(await revisionOf(entry, operation, desired, target, context))], { actor });
+    await entry.log.execute([request.command(await revisionOf(entry, request.operation, desired, target, context))], request.why);
   } catch (error) {
     const failure = AppError.from(error);
     if (failure.retry === 'later' || failure.code === 'conflict') throw failure;
-    // What was asked for can't be: that is the operation's outcome, not a reason to try for ever.
-    const asked = { revision: operation.sync.revision ?? target.commit, manifestSet: desired.manifestSet };
-    await entry.log.execute(
-      [request(asked), { type: 'FailSync', operationId, phase: 'Error', message: failure.message, now: context.clock(), canRetry: false }],
-      { actor },
-    );
+    return refuse(entry, request, { message: failure.message, manifestSet: desired.manifestSet, commit: target.commit }, context);
   }
+  entry.adoptedOperation = request.operationId;
+}
+
+/** The application can't be compared, so nothing can be synced: that is the outcome of whatever was asked for. */
+export async function refuseOperation(entry: Entry, message: string, context: ReconcileContext): Promise<void> {
+  const request = newRequest(entry, context);
+  if (request === undefined) return;
+  const { revision: commit = '', manifestSet = '' } = declaredState(entry)?.comparison ?? {};
+  await refuse(entry, request, { message, manifestSet, commit }, context);
+}
+
+async function refuse(
+  entry: Entry,
+  request: Request,
+  reason: { message: string; manifestSet: string; commit: string },
+  context: ReconcileContext,
+): Promise<void> {
+  const { operation, operationId } = request;
+  const asked = { revision: operation.sync?.revision ?? reason.commit, manifestSet: reason.manifestSet };
+  const failure: ApplicationCommand = { type: 'FailSync', operationId, phase: 'Error', message: reason.message, now: context.clock(), canRetry: false };
+  await entry.log.execute([request.command(asked), failure], request.why);
   entry.adoptedOperation = operationId;
+}
+
+interface Request {
+  operation: Operation;
+  operationId: string;
+  why: { actor: string };
+  command(asked: Asked): ApplicationCommand;
+}
+
+/** What `.operation` asks for, if it is new and nothing else runs. */
+function newRequest(entry: Entry, context: ReconcileContext): Request | undefined {
+  const { operation } = entry.resource;
+  if (operation?.sync === undefined) return undefined;
+  const state = declaredState(entry);
+  const prefix = requestIdOf(entry, operation, context);
+  if (entry.adoptedOperation?.startsWith(prefix) === true) return undefined;
+  const last = state?.operation?.operationId;
+  if (last?.startsWith(prefix) === true && last !== entry.clearedOperation) {
+    entry.adoptedOperation = last;
+    return undefined;
+  }
+  if (state?.operation?.phase === 'Running') return undefined;
+  const operationId = `${prefix}${entry.log.folded.version}`;
+  const { initiatedBy = {}, retry } = operation;
+  const allowEmpty = entry.resource.spec.syncPolicy?.automated?.allowEmpty === true;
+  return {
+    operation,
+    operationId,
+    why: { actor: initiatedBy.username ?? 'system:kubernetes' },
+    command: (asked) => ({
+      type: 'RequestSync',
+      operationId,
+      initiatedBy,
+      ...asked,
+      operation: adopted(entry.resource, operation, asked.revision),
+      retry,
+      allowEmpty,
+    }),
+  };
 }
 
 type Asked = { revision: string; manifestSet: string };
@@ -63,9 +100,10 @@ function adopted(application: Application, { sync = {} }: Operation, revision: s
   };
 }
 
-function operationIdOf(entry: Entry, operation: Operation, context: ReconcileContext): string {
+/** Of what was set, by whom and when; the stream's version behind it tells two of the same apart. */
+function requestIdOf(entry: Entry, operation: Operation, context: ReconcileContext): string {
   const setAt = operationSetAt(entry.resource);
-  return `${entry.log.id.uid}-${context.sealer.keyedHash(canonicalJson([operation, setAt, entry.operationClearedAt])).slice(0, 16)}`;
+  return `${entry.log.id.uid}-${context.sealer.keyedHash(canonicalJson([operation, setAt])).slice(0, 16)}-`;
 }
 
 /** When and by whom the field was set, as the API server remembers it. */

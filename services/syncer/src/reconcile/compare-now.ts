@@ -4,7 +4,7 @@ import type { DesiredState } from '../desired/desired-object.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
-import { extraObjects, namespacedBy, projectVerdict } from './observe.ts';
+import { extraObjects, lingeringObjects, namespacedBy, projectVerdict } from './observe.ts';
 
 /** Compares these desired objects with what is live at this moment. */
 export async function compareNow(entry: Entry, desired: DesiredState, revision: string, context: ReconcileContext, isHasty: boolean): Promise<Compared> {
@@ -17,6 +17,7 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
       instance: entry.instance,
       live: (key) => cluster.state.row(key)?.object,
       extra: extraObjects(entry, desired, cluster),
+      lingering: lingeringObjects(entry, desired, cluster),
       forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
       isHasty,
     },

@@ -7,6 +7,11 @@ import type { Cluster } from '../live/cluster.ts';
 import type { World } from '../world/world.ts';
 import type { Entry } from './entry.ts';
 
+/** What the events of a reconcile say about their origin. */
+export interface Why {
+  correlation?: string;
+}
+
 /** What a reconcile works with; the composition root makes it. */
 export interface ReconcileContext {
   bus: Bus;
@@ -29,6 +34,8 @@ export interface ReconcileContext {
   follows(entry: Entry, repository: string | undefined): void;
   /** How many applications follow a repository. */
   followers(repository: string): number;
+  /** Look at it again: what came while an operation ran was not decided on. */
+  wake(entry: Entry): void;
   /** The status may have changed. */
   statusChanged(entry: Entry): void;
 }

@@ -21,14 +21,16 @@ export interface Entry {
   unanswered: number;
   /** Keys of live objects that this application wants whole. */
   wanted: ReadonlySet<string>;
-  /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing. */
+  /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing that is as it should be. */
   applied?: { step: string; outcome: StepOutcome };
   /** Refresh annotation that was seen and is being served. */
   refresh?: 'normal' | 'hard';
+  /** A hard refresh was asked for and nothing has been rendered since. */
+  isHardWanted?: boolean;
   /** `.operation` that was taken over and has to be taken off the resource. */
   adoptedOperation?: string;
-  /** resourceVersion after which a set `.operation` is a new one. */
-  operationClearedAt: string;
+  /** The one that was taken off last: set again, the same operation is a new one. */
+  clearedOperation?: string;
   /** The sweep asks for a pointer that moved to be recorded. */
   recordsPointer: boolean;
   /** Reason that let the next reconcile happen, for `correlation` of its events. */

@@ -95,6 +95,14 @@ export function namespacedBy(discovery: Discovery): (object: KubeObject) => bool
   };
 }
 
+/** What was marked as this application's, is no longer wanted, and can't go: with what it waits for. */
+export function lingeringObjects(entry: Entry, desired: DesiredState, cluster: Cluster): KubeObject[] {
+  return [...cluster.managedBy(entry.instance)].flatMap((key) => {
+    const object = cluster.state.row(key)?.object;
+    return object?.metadata.deletionTimestamp === undefined || desired.byKey.has(key) ? [] : [object];
+  });
+}
+
 /** The project's word about one object, asked anew each time: policy may have changed since the last write. */
 export function projectVerdict(
   application: Application,

@@ -3,13 +3,14 @@ import { repositoryId } from '@plumbline/git';
 import type { Compared } from '../compare/compare.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
+import { kindsOf } from '../desired/desired-state.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { redactSpec } from '../domain/redact.ts';
 import { limits } from '../limits.ts';
 import type { Declared } from '../domain/state.ts';
-import { adoptOperation } from './adopt-operation.ts';
+import { adoptOperation, refuseOperation } from './adopt-operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
-import type { ReconcileContext } from './context.ts';
+import type { ReconcileContext, Why } from './context.ts';
 import { reconcileDeletion } from './deletion.ts';
 import type { Entry } from './entry.ts';
 import { declaredState, refreshAnnotation } from './entry.ts';
@@ -27,12 +28,16 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
   delete entry.correlation;
   try {
     await reconcileOnce(entry, context, why);
+  } catch (error) {
+    const failure = AppError.from(error);
+    if (failure.retry === 'later' || failure.code === 'conflict') throw failure;
+    // Nobody would see it in a log: the application says it, and what runs ends with it.
+    await recordFailure(entry, { error: failure, condition: 'ComparisonError' }, why);
+    await endRunning(entry, failure.message, context);
   } finally {
     if (entry.log.folded.version !== before || entry.adoptedOperation !== undefined || entry.refresh !== undefined) context.statusChanged(entry);
   }
 }
-
-type Why = { correlation?: string };
 
 async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why): Promise<void> {
   const application = entry.resource;
@@ -91,13 +96,13 @@ async function wantedState(entry: Entry, state: Declared, context: ReconcileCont
   } catch (error) {
     return { kind: 'failed', condition: 'InvalidSpecError', error: AppError.from(error) };
   }
-  const isHard = await serveRefresh(entry, source.repoURL, context);
+  await serveRefresh(entry, source.repoURL, context);
   const resolved = resolveTarget(source, context.world, context.clock());
   if (resolved.kind === 'waiting') return resolved;
   if (resolved.kind === 'problem') return { kind: 'failed', condition: 'ComparisonError', error: resolved.error };
   const { target } = resolved;
   try {
-    return { kind: 'known', target, desired: await renderOnce(entry, state, target, isHard, context) };
+    return { kind: 'known', target, desired: await renderOnce(entry, state, target, context) };
   } catch (error) {
     const failure = AppError.from(error);
     if (failure.retry === 'later' && failure.code !== 'render-failed') {
@@ -109,30 +114,34 @@ async function wantedState(entry: Entry, state: Declared, context: ReconcileCont
   }
 }
 
-async function renderOnce(entry: Entry, state: Declared, target: Target, isHard: boolean, context: ReconcileContext): Promise<DesiredState> {
-  const question = `${state.sealedSpec} ${target.commit}`;
+async function renderOnce(entry: Entry, state: Declared, target: Target, context: ReconcileContext): Promise<DesiredState> {
+  const isHard = entry.isHardWanted === true;
+  // Charts ask what the cluster serves: a new kind is a new question.
+  const question = `${state.sealedSpec} ${target.commit} ${kindsOf(await context.cluster.kube.discover())}`;
   if (entry.rendered?.question !== question || isHard) {
     entry.rendered = { question, manifestSet: await context.desired.render(entry.resource, state.sealedSpec, target, isHard) };
+    entry.isHardWanted = false;
     entry.unanswered = 0;
   }
   return context.desired.load(entry.resource, entry.instance, entry.rendered.manifestSet);
 }
 
-/** `argocd.argoproj.io/refresh`: look at the repository now; `hard` renders again. Answers whether it is hard. */
-async function serveRefresh(entry: Entry, repoURL: string, context: ReconcileContext): Promise<boolean> {
+/** `argocd.argoproj.io/refresh`: look at the repository now; `hard` renders again. */
+async function serveRefresh(entry: Entry, repoURL: string, context: ReconcileContext): Promise<void> {
   const asked = entry.resource.metadata.annotations?.[refreshAnnotation];
   if (asked === undefined) {
     delete entry.refresh;
-    return false;
+    return;
   }
-  if (entry.refresh !== undefined) return false;
-  entry.refresh = asked === 'hard' ? 'hard' : 'normal';
+  const kind = asked === 'hard' ? 'hard' : 'normal';
+  if (entry.refresh === kind) return;
+  entry.refresh = kind;
+  entry.isHardWanted ||= kind === 'hard';
   try {
     await context.bus.call(refreshRepository, { urls: [repoURL] });
   } catch (error) {
     context.log.warn('could not ask for a refresh; polling will find what is new', { application: entry.key, reason: AppError.from(error).message });
   }
-  return entry.refresh === 'hard';
 }
 
 /** Records the comparison, lets the automated policy decide, and moves the operation that runs. */
@@ -154,12 +163,18 @@ async function decideAndSync(
   await advanceOperation(entry, seen.desired, commands, context, why);
 }
 
-/** Records what is wrong, and keeps the last revision that could be rendered as it should be. */
-async function failComparison(entry: Entry, context: ReconcileContext, failure: Failure, why: Why): Promise<void> {
-  const { error, condition, revision } = failure;
+/** A spec that is not allowed any more doesn't go on being applied. */
+async function endRunning(entry: Entry, message: string, context: ReconcileContext): Promise<void> {
+  const operation = declaredState(entry)?.operation;
+  if (operation?.phase !== 'Running') return;
+  await entry.log.execute([{ type: 'FailSync', operationId: operation.operationId, phase: 'Error', message, now: context.clock(), canRetry: false }]);
+}
+
+/** What is wrong, with file and line where there is one; answers the sentence that people see. */
+async function recordFailure(entry: Entry, { error, condition, revision }: Failure, why: Why): Promise<string> {
   const { file, line } = error.details as { file?: unknown; line?: unknown };
   const place = typeof file === 'string' && !error.message.includes(file) ? ` (${file}${typeof line === 'number' ? `:${line}` : ''})` : '';
-  const record: ApplicationCommand = {
+  const record: Extract<ApplicationCommand, { type: 'RecordComparisonFailure' }> = {
     type: 'RecordComparisonFailure',
     failure: {
       condition,
@@ -171,6 +186,15 @@ async function failComparison(entry: Entry, context: ReconcileContext, failure: 
     },
   };
   await entry.log.execute([record], why);
+  return record.failure.message;
+}
+
+/** Records what is wrong, and keeps the last revision that could be rendered as it should be. */
+async function failComparison(entry: Entry, context: ReconcileContext, failure: Failure, why: Why): Promise<void> {
+  const { condition } = failure;
+  const message = await recordFailure(entry, failure, why);
+  await refuseOperation(entry, message, context);
+  if (condition === 'InvalidSpecError') await endRunning(entry, message, context);
   const state = declaredState(entry);
   const good = state?.comparison;
   // What the spec forbids isn't healed either.

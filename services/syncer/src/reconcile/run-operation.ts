@@ -3,19 +3,18 @@ import type { Step } from '@plumbline/manifests';
 import { applicationSyncOptions } from '@plumbline/manifests';
 import { nextHealAt } from '../domain/backoff.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
-import type { ApplicationState, Declared, OperationRecord } from '../domain/state.ts';
-import { evolve } from '../domain/state.ts';
+import type { Declared, OperationRecord } from '../domain/state.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import { fieldManager } from '../field-managers.ts';
 import { applyStep } from '../sync/apply-step.ts';
-import { desiredIndex, fitsPlan, planOf, progressOf, stepHeads } from '../sync/operation.ts';
+import { endedHooks } from '../sync/hooks.ts';
+import { refOf } from '../live/object-ref.ts';
+import { desiredIndex, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from '../sync/operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
-import type { ReconcileContext } from './context.ts';
+import type { ReconcileContext, Why } from './context.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
-import { extraObjects, namespacedBy, projectVerdict } from './observe.ts';
-
-type Why = { correlation?: string };
+import { extraObjects, namespacedBy, projectVerdict, watchEverythingOf } from './observe.ts';
 
 /**
  * Executes the commands and then moves the running operation, if there is one, as far as it goes without waiting: each
@@ -35,15 +34,28 @@ export async function advanceOperation(
     wakeForHeal(entry, context);
     return;
   }
-  const target = operation.manifestSet === desired.manifestSet ? desired : await context.desired.load(entry.resource, entry.instance, operation.manifestSet);
+  const loaded = operation.manifestSet === desired.manifestSet ? desired : await context.desired.load(entry.resource, entry.instance, operation.manifestSet);
+  const target = withNamedHooks(loaded, operation);
+  if (target !== loaded && declaredState(entry)?.operation?.operationId !== operation.operationId) {
+    // The names of its hooks derive from the time at which the operation is recorded.
+    await entry.log.execute(commands, why);
+    return advanceOperation(entry, desired, [], context, why);
+  }
   const retryAtMs = operation.retryAt === undefined ? undefined : Date.parse(operation.retryAt);
   if (retryAtMs !== undefined && retryAtMs > context.clock()) {
     await entry.log.execute(commands, why);
     context.wakeAt(entry, retryAtMs);
     return;
   }
-  const steps = planOf(operation, target, extraObjects(entry, target, context.cluster));
-  const isStarted = operation.steps.length > 0 && retryAtMs === undefined && fitsPlan(operation, steps);
+  const state = declaredState(entry);
+  if (target !== desired && state !== undefined) {
+    // Another revision than the newest has kinds and hooks of its own to listen to.
+    await watchEverythingOf(entry, { ...target, objects: [...desired.objects, ...target.objects] }, state, context.cluster);
+  }
+  const planned = planOf(operation, target, extraObjects(entry, target, context.cluster));
+  const followed = operation.steps.length > 0 && retryAtMs === undefined ? followPlan(operation, planned) : undefined;
+  const isStarted = followed !== undefined;
+  const steps = followed ?? planned;
   const attempt = retryAtMs === undefined ? operation.attempt : operation.attempt + 1;
   const start: ApplicationCommand[] = isStarted ? [] : [{ type: 'StartSync', operationId: operation.operationId, attempt, steps: stepHeads(steps) }];
   await entry.log.execute([...commands, ...start], why);
@@ -54,11 +66,7 @@ export async function advanceOperation(
 
 /** The operation that would run once these commands are executed. */
 function runningAfter(entry: Entry, commands: readonly ApplicationCommand[]): OperationRecord | undefined {
-  let state: ApplicationState = entry.log.state;
-  for (const event of entry.log.preview(commands)) {
-    const metadata = { actor: '', service: 'syncer', schemaVersion: 1 };
-    state = evolve(state, { position: 0, id: '', stream: '', version: 0, at: new Date(0).toISOString(), metadata, ...event });
-  }
+  const { state } = entry.log.preview(commands);
   const operation = state.status === 'declared' ? state.operation : undefined;
   return operation?.phase === 'Running' ? operation : undefined;
 }
@@ -87,7 +95,10 @@ async function runSteps(entry: Entry, desired: DesiredState, steps: readonly Ste
     if (recorded.length === 0) return;
   }
   const state = declaredState(entry);
-  if (state?.operation?.retryAt !== undefined && state.operation.phase === 'Running') context.wakeAt(entry, Date.parse(state.operation.retryAt));
+  if (state?.operation?.phase !== 'Running') {
+    await deleteEndedHooks(desired, state?.operation, context);
+    context.wake(entry);
+  } else if (state.operation.retryAt !== undefined) context.wakeAt(entry, Date.parse(state.operation.retryAt));
   wakeForHeal(entry, context);
 }
 
@@ -122,10 +133,20 @@ async function applyOnce(
     live: (key) => cluster.state.row(key)?.object,
     forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
     isApplication: context.isApplication,
+    assertOwner: context.assertOwner,
     observe: (object) => cluster.state.observe(object),
   });
   entry.applied = { step: name, outcome };
   return outcome;
+}
+
+/** Hooks whose delete policy says that they go with the outcome. Left behind by a crash, the next run replaces them. */
+async function deleteEndedHooks(desired: DesiredState, operation: OperationRecord | undefined, context: ReconcileContext): Promise<void> {
+  if (operation === undefined || operation.operation.dryRun === true) return;
+  for (const { object, key } of endedHooks(desired.objects, operation)) {
+    const uid = context.cluster.state.row(key)?.uid;
+    if (uid !== undefined) await context.cluster.kube.delete(refOf(object), { propagationPolicy: 'Background', uid });
+  }
 }
 
 /** `CreateNamespace=true`: the destination namespace, unless the manifests bring it. It is never pruned. */

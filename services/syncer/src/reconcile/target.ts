@@ -26,6 +26,13 @@ export function assertDestination(application: Application): void {
   if (server !== undefined && server !== '' && name !== undefined && name !== '') {
     throw new AppError('invalid-argument', `spec.destination has both name (${name}) and server (${server}): give one of them`);
   }
+  const { namespace = '' } = application.spec.destination;
+  if (namespace !== '' && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {
+    throw new AppError(
+      'invalid-argument',
+      `spec.destination.namespace ${JSON.stringify(namespace)} is not the name of a namespace: use lower-case letters, digits and dashes`,
+    );
+  }
   const isHere = server === inClusterServer || name === inClusterName;
   if (!isHere)
     throw new AppError('not-found', `there are no clusters with this ${name === undefined || name === '' ? `server: ${server ?? ''}` : `name: ${name}`}`);

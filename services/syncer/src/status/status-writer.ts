@@ -39,7 +39,11 @@ export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
   let isStopped = false;
 
   const changed = (entry: Entry): void => {
-    if (isStopped || !entry.isPresent) return;
+    if (isStopped) return;
+    if (!entry.isPresent) {
+      if (writings.get(entry.key)?.inFlight === undefined) writings.delete(entry.key);
+      return;
+    }
     const writing = writings.get(entry.key) ?? { entry, isDirty: false, writtenAt: 0, failures: 0 };
     writing.entry = entry;
     writings.set(entry.key, writing);
@@ -57,6 +61,8 @@ export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
 
   const write = async (writing: Writing): Promise<void> => {
     const { entry } = writing;
+    // Never done before `inFlight` is set by whoever called: without it, a write with nothing to say would clear it too early.
+    await Promise.resolve();
     writing.isDirty = false;
     delete writing.timer;
     try {
@@ -135,6 +141,9 @@ function patchFor(entry: Entry, controlNamespace: string): Record<string, unknow
   if (Object.keys(status).some((name) => name !== 'reconciledAt')) patch['status'] = status;
   if (entry.adoptedOperation !== undefined && entry.resource.operation !== undefined) patch['operation'] = null;
   if (entry.refresh !== undefined) patch['metadata'] = { annotations: { [refreshAnnotation]: null } };
+  // What people set is taken off only as we have seen it: a newer request is a conflict, and looked at first.
+  const { resourceVersion } = entry.resource.metadata;
+  if ('operation' in patch || 'metadata' in patch) patch['metadata'] = { ...(patch['metadata'] as object | undefined), resourceVersion };
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 

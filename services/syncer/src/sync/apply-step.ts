@@ -10,7 +10,7 @@ import type { OperationRecord } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
 import { refOf } from '../live/object-ref.ts';
 import { limits } from '../limits.ts';
-import { prepareHook } from './hooks.ts';
+import { isOfThisRun, markedWithRun, prepareHook } from './hooks.ts';
 
 export interface StepContext {
   kube: KubeClient;
@@ -24,6 +24,8 @@ export interface StepContext {
   forbidden(object: KubeObject): string | undefined;
   /** Whether an application of that instance name exists. */
   isApplication(instance: string): boolean;
+  /** Throws when this process may not write to the cluster any more. */
+  assertOwner(): void;
   observe(object: KubeObject): void;
 }
 
@@ -62,6 +64,7 @@ export async function applyStep(step: Step, context: StepContext): Promise<StepO
 
   collect(await inBatches(step.prune, limits.writesPerApplicationMax, (object) => attempt(object, () => prune(object, context))));
   for (const group of byKind(step.objects)) {
+    context.assertOwner();
     collect(await inBatches(group, limits.writesPerApplicationMax, (planned) => attempt(planned.object, () => apply(planned, step, context))));
   }
   return outcome;
@@ -98,7 +101,8 @@ async function apply(
   step: Step,
   context: StepContext,
 ): Promise<Partial<ResourceResult> & Pick<ResourceResult, 'status' | 'message'>> {
-  const desired = context.desired(object);
+  const wanted = context.desired(object);
+  const desired = isHook ? markedWithRun(wanted, context.operation) : wanted;
   const live = context.live(desired.key);
   const used = images([object]);
   const extra = { ...(used.length === 0 ? {} : { images: used }), ...(isHook ? { hookType: step.phase, hookPhase: 'Running' as const } : {}) };
@@ -106,8 +110,11 @@ async function apply(
   if (owner !== undefined && owner !== context.instance && context.isApplication(owner)) {
     throw new AppError('owned-by-another', `it belongs to application ${owner}: remove it from one of the two`);
   }
-  if (isHook) await prepareHook(desired, live, context);
-  else if ((await context.judge.judge(desired, live, true)).status === 'Synced')
+  if (isHook) {
+    if (isOfThisRun(live, context.operation)) return { ...extra, status: 'Synced', message: `${described(object)} runs already` };
+    if (context.operation.operation.dryRun !== true) await prepareHook(desired, live, context.kube);
+    context.assertOwner();
+  } else if ((await context.judge.judge(desired, live, true)).status === 'Synced')
     return { ...extra, status: 'Synced', message: `${described(object)} unchanged` };
   const answer = await write(desired, live, context);
   if (context.operation.operation.dryRun === true) return { ...extra, status: 'Synced', message: `${described(object)} ${verb(live, answer)} (dry run)` };

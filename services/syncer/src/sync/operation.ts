@@ -1,9 +1,27 @@
 import type { ResourceResult } from '@plumbline/contracts';
+import { resourceRefKey } from '@plumbline/contracts';
 import type { KubeObject, Step } from '@plumbline/manifests';
-import { applicationSyncOptions, health, planSteps, resourceIdOf, resourceKey, resourceSyncOptions } from '@plumbline/manifests';
+import { applicationSyncOptions, health, hookName, planSteps, resourceIdOf, resourceKey, resourceSyncOptions } from '@plumbline/manifests';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
-import { hookOutcome } from './hooks.ts';
+import { hookFailure, hookOutcome } from './hooks.ts';
+
+/**
+ * Hooks that have a generateName get the name that this operation gives them, the same at every look (argocd-compat
+ * B010): server-side apply needs one, and a restart has to find them again.
+ */
+export function withNamedHooks(desired: DesiredState, operation: OperationRecord): DesiredState {
+  const isNameless = ({ kind, object }: DesiredObject): boolean => kind === 'hook' && object.metadata.name === '' && object.metadata.generateName !== undefined;
+  if (!desired.objects.some(isNameless)) return desired;
+  const objects = desired.objects.map((one) => {
+    if (!isNameless(one)) return one;
+    const { generateName = '', ...metadata } = one.object.metadata;
+    const run = { revision: operation.revision, phase: one.hookPhases[0] ?? 'Sync', startedAtMs: Date.parse(operation.requestedAt) };
+    const object: KubeObject = { ...one.object, metadata: { ...metadata, name: hookName(generateName, run) } };
+    return { ...one, object, key: resourceKey(resourceIdOf(object)) };
+  });
+  return { ...desired, objects };
+}
 
 /** The steps of an operation over these objects; the same input makes the same plan after a restart. */
 export function planOf(operation: OperationRecord, desired: DesiredState, extra: readonly KubeObject[]): Step[] {
@@ -27,11 +45,16 @@ export function planOf(operation: OperationRecord, desired: DesiredState, extra:
 export const stepHeads = (steps: readonly Step[]): { phase: Step['phase']; wave: number; resources: number }[] =>
   steps.map(({ phase, wave, objects, prune }) => ({ phase, wave, resources: objects.length + prune.length }));
 
-/** A plan that changed under a running operation (objects went meanwhile) is started again rather than guessed at. */
-export function fitsPlan(operation: OperationRecord, steps: readonly Step[]): boolean {
-  return (
-    operation.steps.length === steps.length && operation.steps.every((head, index) => head.phase === steps[index]!.phase && head.wave === steps[index]!.wave)
-  );
+/**
+ * The recorded steps with what is still to be done in each: objects that were pruned are gone from a new plan, and their
+ * steps with them. Undefined when the new plan has objects in a step that was not recorded: then the sync starts again.
+ */
+export function followPlan(operation: OperationRecord, planned: readonly Step[]): Step[] | undefined {
+  const nameOf = ({ phase, wave }: Pick<Step, 'phase' | 'wave'>): string => `${phase} ${wave}`;
+  const recorded = new Set(operation.steps.map(nameOf));
+  if (planned.some((step) => step.objects.length > 0 && !recorded.has(nameOf(step)))) return undefined;
+  const byName = new Map(planned.map((step) => [nameOf(step), step]));
+  return operation.steps.map(({ phase, wave }) => byName.get(nameOf({ phase, wave })) ?? { phase, wave, objects: [], prune: [] });
 }
 
 export type Progress = { state: 'waiting' } | { state: 'done'; results: ResourceResult[] };
@@ -41,7 +64,7 @@ export type Progress = { state: 'waiting' } | { state: 'done'; results: Resource
  * prunes gone. A degraded object or a failed hook fails the step.
  */
 export function progressOf(step: Step, results: readonly ResourceResult[], isLast: boolean, live: (key: string) => KubeObject | undefined): Progress {
-  const byKey = new Map(results.map((result) => [`${result.group}/${result.kind}/${result.namespace}/${result.name}`, result]));
+  const byKey = new Map(results.map((result) => [resourceRefKey(result), result]));
   let isWaiting = false;
   const ended = new Map<string, ResourceResult>();
   for (const { object, isHook } of step.objects) {
@@ -49,10 +72,9 @@ export function progressOf(step: Step, results: readonly ResourceResult[], isLas
     const result = byKey.get(key);
     if (result === undefined) continue;
     if (isHook) {
-      const outcome = hookOutcome(live(key));
+      const outcome = hookOutcome(object, live(key));
       if (outcome === 'running') isWaiting = true;
-      else if (outcome === 'failed')
-        ended.set(key, { ...result, status: 'SyncFailed', hookPhase: 'Failed', message: `hook failed: ${health(live(key)!)?.message ?? 'degraded'}` });
+      else if (outcome === 'failed') ended.set(key, { ...result, status: 'SyncFailed', hookPhase: 'Failed', message: hookFailure(live(key)) });
       else ended.set(key, { ...result, hookPhase: 'Succeeded' });
     } else if (!isLast) {
       const now = live(key);
@@ -63,15 +85,11 @@ export function progressOf(step: Step, results: readonly ResourceResult[], isLas
       else if (found !== undefined && found.status !== 'Healthy') isWaiting = true;
     }
   }
-  if (!isLast && step.prune.some((object) => live(resourceKey(resourceIdOf(object)))?.metadata.uid === object.metadata.uid && wasPruned(object, byKey)))
-    isWaiting = true;
+  if (!isLast && results.some((result) => result.status === 'Pruned' && live(resourceRefKey(result)) !== undefined)) isWaiting = true;
   const isFailed = [...ended.values()].some((result) => result.status === 'SyncFailed');
   if (isWaiting && !isFailed) return { state: 'waiting' };
-  return { state: 'done', results: results.map((result) => ended.get(`${result.group}/${result.kind}/${result.namespace}/${result.name}`) ?? result) };
+  return { state: 'done', results: results.map((result) => ended.get(resourceRefKey(result)) ?? result) };
 }
-
-const wasPruned = (object: KubeObject, results: ReadonlyMap<string, ResourceResult>): boolean =>
-  results.get(resourceKey(resourceIdOf(object)))?.status === 'Pruned';
 
 /** Finds the desired object again by which a plan's object was made. */
 export function desiredIndex(desired: DesiredState): (object: KubeObject) => DesiredObject {

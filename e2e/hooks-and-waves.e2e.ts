@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import { configMap, nginx } from './src/manifests.ts';
+import { useScenarios } from './src/platform.ts';
+
+const begin = useScenarios();
+
+const job = (metadata: string, hook: string): string => `apiVersion: batch/v1
+kind: Job
+metadata:
+  ${metadata}
+  annotations:
+    argocd.argoproj.io/hook: ${hook}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - { name: work, image: busybox }
+`;
+
+test('hooks and waves in order: a PreSync Job, a Deployment that becomes ready, then what needs it, a PostSync Job', async () => {
+  const shop = await begin();
+  await shop.givenRepository({
+    'manifests/before.yaml': job('generateName: migrate-', 'PreSync'),
+    'manifests/web.yaml': nginx(),
+    'manifests/later.json': configMap('later', { a: '1' }, { 'argocd.argoproj.io/sync-wave': '5' }),
+    'manifests/after.yaml': job('name: smoke', 'PostSync'),
+  });
+  await shop.whenApplicationIsCreated();
+  const status = await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' }, 60_000);
+  const results = status.operationState?.syncResult.resources ?? [];
+  expect(results.map(({ kind, syncPhase }) => `${syncPhase} ${kind}`)).toEqual([
+    'PreSync Job',
+    'Sync Service',
+    'Sync Deployment',
+    'Sync ConfigMap',
+    'PostSync Job',
+  ]);
+  expect(results.filter(({ kind }) => kind === 'Job').map(({ hookPhase }) => hookPhase)).toEqual(['Succeeded', 'Succeeded']);
+  const steps = (await shop.ownEvents())
+    .filter((event) => event.type === 'SyncStepCompleted')
+    .map((event) => (event.data as { phase: string; wave: number }).phase);
+  expect(steps).toEqual(['PreSync', 'Sync', 'Sync', 'PostSync']);
+});
+
+test('a custom kind in the same commit as its definition', async () => {
+  const shop = await begin();
+  const kind = `T${shop.name.slice(2)}`;
+  const plural = `${kind.toLowerCase()}s`;
+  await shop.givenRepository({
+    'manifests/crd.yaml': `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: ${plural}.example.org }
+spec:
+  group: example.org
+  scope: Namespaced
+  names: { kind: ${kind}, plural: ${plural} }
+  versions:
+    - { name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } } }
+`,
+    'manifests/custom.yaml': `apiVersion: example.org/v1\nkind: ${kind}\nmetadata: { name: one }\nspec: { a: 1 }\n`,
+    'manifests/web.json': configMap('web', { a: '1' }),
+  });
+  await shop.whenApplicationIsCreated();
+  await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' }, 60_000);
+  await shop.kube.discover({ refresh: true });
+  await shop.thenObject(kind, 'one');
+
+  // The definition goes, and its objects with it: the application goes on.
+  await shop.whenPushed({ 'manifests/crd.yaml': null, 'manifests/custom.yaml': null });
+  await shop.thenApplicationIs({ sync: 'Synced' }, 60_000);
+  await shop.kube.delete({ group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', name: `${plural}.example.org` });
+  await shop.whenPushed({ 'manifests/web.json': configMap('web', { a: '2' }) });
+  await shop.thenObject('ConfigMap', 'web', (object) => (object['data'] as { a: string }).a === '2');
+  await shop.thenApplicationIs({ sync: 'Synced' });
+});
+
+test('what can never be synced ends the operation and says so', async () => {
+  const shop = await begin();
+  await shop.givenRepository({ 'manifests/web.json': configMap('web', { a: '1' }) });
+  await shop.whenApplicationIsCreated({ destination: { server: 'https://kubernetes.default.svc', namespace: '../x' } });
+  await shop.thenCondition('InvalidSpecError', 'not the name of a namespace');
+
+  await shop.whenApplicationIsPatched({ operation: { sync: {} } });
+  const status = await shop.thenApplicationIs({ phase: 'Error' });
+  expect(status.operationState?.message).toContain('not the name of a namespace');
+  expect((await shop.application())?.operation).toBeUndefined();
+
+  await shop.whenApplicationIsPatched({ spec: { destination: { namespace: shop.namespace } } });
+  await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+});

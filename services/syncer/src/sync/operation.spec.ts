@@ -1,0 +1,117 @@
+import type { KubeObject } from '@plumbline/manifests';
+import { describe, expect, test } from 'vitest';
+import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
+import type { OperationRecord } from '../domain/state.ts';
+import { endedHooks, hookOutcome, isOfThisRun, markedWithRun } from './hooks.ts';
+import { followPlan, planOf, progressOf, withNamedHooks } from './operation.ts';
+
+const operation: OperationRecord = {
+  operationId: 'op',
+  trigger: 'automated',
+  revision: '0123456789abcdef',
+  manifestSet: 'set',
+  specHash: 'spec',
+  operation: { prune: true },
+  retryLimit: 0,
+  backoff: { durationMs: 1, factor: 1, maxDurationMs: 1 },
+  phase: 'Running',
+  attempt: 0,
+  steps: [],
+  stepsCompleted: 0,
+  results: [],
+  requestedAt: '2030-01-01T00:00:00.000Z',
+  message: '',
+};
+
+const configMap = (name: string, wave = 0): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'ns', uid: `uid-${name}`, annotations: { 'argocd.argoproj.io/sync-wave': String(wave) } },
+});
+
+const job = (metadata: Partial<KubeObject['metadata']>, spec: Record<string, unknown> = {}): KubeObject => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: '', namespace: 'ns', ...metadata, annotations: { 'argocd.argoproj.io/hook': 'PreSync', ...metadata.annotations } },
+  spec,
+});
+
+const desiredOf = (object: KubeObject, kind: 'resource' | 'hook'): DesiredObject =>
+  ({
+    key: `x/${object.kind}/ns/${object.metadata.name}`,
+    object,
+    hash: '',
+    kind,
+    hookPhases: kind === 'hook' ? ['PreSync'] : [],
+    wave: 0,
+    ignoredPointers: [],
+  }) as unknown as DesiredObject;
+
+const stateOf = (...objects: DesiredObject[]): DesiredState => ({
+  manifestSet: 'set',
+  sourceType: 'Directory',
+  objects,
+  byKey: new Map(),
+  images: [],
+  warnings: [],
+});
+
+describe('a running operation', () => {
+  // A step whose only object was pruned vanished from the new plan, and the whole sync, hooks included, began again.
+  test('keeps its steps when what they pruned is gone', () => {
+    const desired = stateOf(desiredOf(configMap('a'), 'resource'));
+    const before = planOf(operation, desired, [configMap('old', 5)]);
+    const started = { ...operation, steps: before.map(({ phase, wave, objects, prune }) => ({ phase, wave, resources: objects.length + prune.length })) };
+    expect(started.steps.length).toBe(2);
+    const after = planOf(started, desired, []);
+    expect(after).toHaveLength(1);
+    expect(followPlan(started, after)?.map(({ wave }) => wave)).toEqual(started.steps.map(({ wave }) => wave));
+  });
+
+  test('starts again when there is something to apply that it did not know', () => {
+    const started = { ...operation, steps: [{ phase: 'Sync' as const, wave: 0, resources: 1 }] };
+    const planned = planOf(started, stateOf(desiredOf(configMap('a'), 'resource'), desiredOf(configMap('b', 3), 'resource')), []);
+    expect(followPlan(started, planned)).toBeUndefined();
+  });
+
+  test('waits for what a step pruned before the next one', () => {
+    const results = [
+      { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'ns', name: 'old', status: 'Pruned' as const, message: 'pruned', syncPhase: 'Sync' as const },
+    ];
+    const step = { phase: 'Sync' as const, wave: 0, objects: [], prune: [] };
+    expect(progressOf(step, results, false, () => configMap('old')).state).toBe('waiting');
+    expect(progressOf(step, results, false, () => undefined).state).toBe('done');
+  });
+});
+
+describe('hooks', () => {
+  test('a generateName becomes the same name at every look of one operation', () => {
+    const desired = stateOf(desiredOf(job({ generateName: 'migrate-' }), 'hook'));
+    const [named] = withNamedHooks(desired, operation).objects;
+    expect(named?.object.metadata.name).toMatch(/^migrate-0123456-presync-\d+$/);
+    expect(withNamedHooks(desired, operation).objects[0]?.key).toBe(named?.key);
+    expect(withNamedHooks(desired, { ...operation, requestedAt: '2030-01-01T00:01:00.000Z' }).objects[0]?.key).not.toBe(named?.key);
+  });
+
+  // Restarted in the middle, syncer deleted the running hook and made it again.
+  test('know the attempt that made them', () => {
+    const { object } = markedWithRun(desiredOf(job({ name: 'migrate' }), 'hook'), operation);
+    expect(isOfThisRun(object, operation)).toBe(true);
+    expect(isOfThisRun(object, { ...operation, attempt: 1 })).toBe(false);
+    expect(isOfThisRun(undefined, operation)).toBe(false);
+  });
+
+  test('that are gone have failed, unless they go by themselves', () => {
+    expect(hookOutcome(job({ name: 'a' }), undefined)).toBe('failed');
+    expect(hookOutcome(job({ name: 'a' }, { ttlSecondsAfterFinished: 0 }), undefined)).toBe('succeeded');
+    expect(hookOutcome(job({ name: 'a' }), { ...job({ name: 'a' }), status: { conditions: [{ type: 'Complete', status: 'True' }] } })).toBe('succeeded');
+    expect(hookOutcome(job({ name: 'a' }), job({ name: 'a' }))).toBe('running');
+  });
+
+  test('go as their delete policy says when the operation has ended', () => {
+    const policy = (value: string) => desiredOf(job({ name: value, annotations: { 'argocd.argoproj.io/hook-delete-policy': value } }), 'hook');
+    const all = [policy('HookSucceeded'), policy('HookFailed'), policy('BeforeHookCreation')];
+    expect(endedHooks(all, { ...operation, phase: 'Succeeded' }).map(({ object }) => object.metadata.name)).toEqual(['HookSucceeded']);
+    expect(endedHooks(all, { ...operation, phase: 'Failed' }).map(({ object }) => object.metadata.name)).toEqual(['HookFailed']);
+  });
+});
