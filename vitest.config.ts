@@ -10,6 +10,9 @@ export default defineConfig({
   resolve,
   ssr: { resolve },
   test: {
+    // How long something may take is not what tests say; the machine may be busy.
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,

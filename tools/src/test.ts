@@ -24,7 +24,7 @@ const all: Suite[] = [
   asSuite('platform', { needs: ['servers', 'build'], after: ['integration', 'go'] }, () => environment.startPlatform()),
   { name: 'e2e', needs: ['platform'], alone: true, run: () => runVitest('e2e', environment.forEndToEnd()) },
 ];
-const suites = selectSuites(all, process.argv.slice(2));
+const suites = chosen(process.argv.slice(2));
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -41,3 +41,12 @@ const { line, failed } = describeTotal(finished);
 console.log(`\nThe slowest tests:\n${describeSlowest(finished, 10)}\n\nIn all ${seconds(performance.now() - startedAt)}.`);
 console.log(line);
 process.exit(failed === 0 ? 0 : 1);
+
+function chosen(names: readonly string[]): readonly Suite[] {
+  try {
+    return selectSuites(all, names);
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(2);
+  }
+}

@@ -22,7 +22,7 @@ describe('NATS that goes away', () => {
     const relay = makeRelay(url);
     const port = await relay.listen();
     await relay.cut();
-    const bus = busAt(`nats://127.0.0.1:${port}`);
+    const bus = busAt(Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(port) }).toString());
     const other = busAt(url);
     const got: unknown[] = [];
     bus.subscribe('hint', (body) => got.push(body));
@@ -47,7 +47,8 @@ describe('NATS that goes away', () => {
 });
 
 it('keeps announcements in JetStream where it is there, and goes on where it is not', async () => {
-  const plain = await connect({ servers: url.replace('nats://', '') });
+  const { host, username, password } = new URL(url);
+  const plain = await connect({ servers: host, ...(username === '' ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }) });
   const bus = busAt(url, { keepsAnnouncements: true });
   await expect.poll(() => bus.isConnected()).toBe(true);
   bus.publish('feed', { generation: 'g', from: 1, to: 1 });

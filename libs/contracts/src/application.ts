@@ -162,6 +162,9 @@ export interface Application {
 export const refOf = (source: ApplicationSource): string =>
   source.targetRevision === undefined || source.targetRevision === '' ? 'HEAD' : source.targetRevision;
 
+/** The project of an application; one that names none is in `default` (Argo CD's rule). */
+export const projectOf = ({ spec }: { spec: Pick<ApplicationSpec, 'project'> }): string => (spec.project === '' ? 'default' : spec.project);
+
 /** `https://kubernetes.default.svc`: the cluster that Plumbline itself runs in. */
 export const inClusterServer = 'https://kubernetes.default.svc';
 export const inClusterName = 'in-cluster';

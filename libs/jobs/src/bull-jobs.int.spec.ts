@@ -39,7 +39,7 @@ describe('a server that goes away', () => {
     const relay = makeRelay(redisUrl, 6379);
     const port = await relay.listen();
     await relay.cut();
-    const jobs = makeJobs({ ...options, redisUrl: `redis://127.0.0.1:${port}` });
+    const jobs = makeJobs({ ...options, redisUrl: Object.assign(new URL(redisUrl), { hostname: '127.0.0.1', port: String(port) }).toString() });
     const ran: string[] = [];
     jobs.work('away', async (key) => void ran.push(key));
     const queue = jobs.queue('away');

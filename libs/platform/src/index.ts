@@ -15,6 +15,6 @@ export { runService } from './run-service.ts';
 export { makeEventMaker } from './event-maker.ts';
 export { signCallerToken, verifyCallerToken } from './caller-token.ts';
 export type { Caller, CallerTokenOptions } from './caller-token.ts';
-export { sqlExecutor } from './database.ts';
+export { sqlExecutor, sqlOf } from './database.ts';
 export { httpErrorOf } from './error-filter.ts';
 export type { HttpError } from './error-filter.ts';

@@ -7,10 +7,10 @@ import { startService, verifyCallerToken } from '@plumbline/platform';
 import type { StartedService } from '@plumbline/platform';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeInstallation } from '../test/installation.ts';
-import type { Installation } from '../test/installation.ts';
+import { makeInstallation } from '@plumbline/testing/installation';
+import type { Installation } from '@plumbline/testing/installation';
 import { api } from './service.ts';
-import { sqlOf } from './sql.ts';
+import { sqlOf } from '@plumbline/platform';
 
 const soon = { timeout: 20_000, interval: 20 };
 const key = 'the-signing-key-of-this-test';

@@ -14,7 +14,7 @@ import type { Door } from './door.ts';
 import { watchHead } from './events/head-watch.ts';
 import { guardHttp } from './http.ts';
 import { limits } from './limits.ts';
-import { sqlOf } from './sql.ts';
+import { sqlOf } from '@plumbline/platform';
 import { makeWebhooks } from './webhook/webhooks.ts';
 
 /** The running door on a given API server. Ready when it knows the accounts, the policy and the applications. */

@@ -5,11 +5,11 @@ import type { StartedService } from '@plumbline/platform';
 import { compare } from 'bcryptjs';
 import { jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { makeInstallation } from '../test/installation.ts';
-import type { Installation } from '../test/installation.ts';
+import { makeInstallation } from '@plumbline/testing/installation';
+import type { Installation } from '@plumbline/testing/installation';
 import { limits } from './limits.ts';
 import { rbac } from './service.ts';
-import { sqlOf } from './sql.ts';
+import { sqlOf } from '@plumbline/platform';
 
 const soon = { timeout: 20_000, interval: 20 };
 let installation: Installation;

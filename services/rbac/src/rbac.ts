@@ -11,7 +11,7 @@ import { makeSessions } from './login/log-in.ts';
 import { makePasswordChecks } from './login/password-checks.ts';
 import { makeReconciler } from './reconciler.ts';
 import { watchControlSettings } from './settings/control-settings.ts';
-import { sqlOf } from './sql.ts';
+import { sqlOf } from '@plumbline/platform';
 
 /** The running service on a given API server. Ready when an installation is complete and the log agrees with it. */
 export async function startRbac(context: ServiceContext, kube: KubeClient): Promise<RunningService> {

@@ -1,9 +1,8 @@
 import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumbline/contracts';
-import type { SqlExecutor } from '@plumbline/event-log';
 import type { KubeClient } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
-import { defineService } from '@plumbline/platform';
+import { defineService, sqlOf } from '@plumbline/platform';
 import { z } from 'zod';
 import type { Folded } from './applications/application-log.ts';
 import { Applications } from './applications/applications.ts';
@@ -38,7 +37,7 @@ export const syncer = defineService({ name: 'syncer', config: z.object({}), migr
 
 async function start(context: ServiceContext): Promise<RunningService> {
   const { log, clock, config, jobs } = context;
-  const database: SqlExecutor = { query: (sql, parameters) => context.transaction((tx) => tx.query(sql, parameters)) };
+  const database = sqlOf(context.database);
   const connection = await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env });
   const kube = makeKubeClient({ connection, log });
   const lease = makeLease('in-cluster', config.instance, database, { clock, log, onLost: () => process.kill(process.pid, 'SIGTERM') });

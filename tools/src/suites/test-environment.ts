@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { checkoutName, startControlPlane, startNats, startPostgres, startRedis, stopLeftovers, type ControlPlane, type Dependency } from '@plumbline/testing';
@@ -28,6 +28,8 @@ export class TestEnvironment {
   /** Where CI is true, servers that already run are used; each test file makes its own database, subjects and keys. */
   async startServers(): Promise<void> {
     const options = { stateDir: this.#stateDir, useLocal: process.env['CI'] === 'true', name: `${checkoutName()}-test`, progress: this.#tell };
+    // Others may pass: as root, PostgreSQL runs as another user with its data in here.
+    await mkdir(this.#stateDir, { recursive: true, mode: 0o711 });
     const cluster = join(this.#stateDir, 'control-plane');
     await stopLeftovers(cluster);
     await rm(cluster, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import type { Application, Logger } from '@plumbline/contracts';
-import { AppError, applicationStream, canonicalJson, parseApplicationStream } from '@plumbline/contracts';
+import { AppError, applicationStream, canonicalJson, parseApplicationStream, projectOf } from '@plumbline/contracts';
 import type { KubeClient, Watch } from '@plumbline/kube';
 import { instanceName } from '@plumbline/manifests';
 import { isNewerVersion } from '../live/resource-version.ts';
@@ -45,7 +45,7 @@ export class Applications {
   }
 
   byProject(project: string): Entry[] {
-    return [...this.#entries.values()].filter(({ resource }) => (resource.spec.project === '' ? 'default' : resource.spec.project) === project);
+    return [...this.#entries.values()].filter(({ resource }) => projectOf(resource) === project);
   }
 
   /** An answer of the API server to our own write. */

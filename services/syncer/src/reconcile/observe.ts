@@ -1,5 +1,5 @@
 import type { Application } from '@plumbline/contracts';
-import { AppError, inClusterName, inClusterServer } from '@plumbline/contracts';
+import { AppError, inClusterName, inClusterServer, projectOf } from '@plumbline/contracts';
 import type { Discovery } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { groupVersionKind, managingInstance, parseResourceKey, resourceIdOf, resourceKey } from '@plumbline/manifests';
@@ -110,7 +110,7 @@ export function projectVerdict(
   isNamespaced: (object: KubeObject) => boolean,
 ): (object: KubeObject) => string | undefined {
   return (object) => {
-    const name = application.spec.project === '' ? 'default' : application.spec.project;
+    const name = projectOf(application);
     const project = world.project(name);
     if (project?.spec === undefined) return `project ${name} does not exist`;
     const { group, kind } = groupVersionKind(object);

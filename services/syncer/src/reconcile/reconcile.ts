@@ -1,4 +1,4 @@
-import { AppError, blobScope, canonicalJson, refreshRepository } from '@plumbline/contracts';
+import { AppError, blobScope, canonicalJson, projectOf, refreshRepository } from '@plumbline/contracts';
 import { repositoryId } from '@plumbline/git';
 import type { Compared } from '../compare/compare.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
@@ -77,7 +77,7 @@ async function declareCommand(entry: Entry, context: ReconcileContext): Promise<
     await blobs.put(blobScope.sealedSpecs, [{ id: sealedSpec, bytes: Buffer.from(text) }]);
     entry.sealed = { specHash, sealedSpec };
   }
-  const project = spec.project === '' ? 'default' : spec.project;
+  const project = projectOf(entry.resource);
   return { type: 'DeclareApplication', id: entry.log.id, project, spec: redactSpec(spec, (value) => sealer.keyedHash(value)), ...entry.sealed };
 }
 

@@ -1,5 +1,5 @@
 import type { Application, ApplicationSource } from '@plumbline/contracts';
-import { AppError, inClusterName, inClusterServer, refOf } from '@plumbline/contracts';
+import { AppError, inClusterName, inClusterServer, projectOf, refOf } from '@plumbline/contracts';
 import { repositoryId } from '@plumbline/git';
 import { permitsDestination, permitsSource } from '@plumbline/policy';
 import type { Target } from '../desired/desired-state.ts';
@@ -40,7 +40,7 @@ export function assertDestination(application: Application): void {
 
 /** Throws `permission-denied` when the project doesn't exist or forbids source or destination. */
 export function assertProject(application: Application, source: ApplicationSource, world: World): void {
-  const name = application.spec.project === '' ? 'default' : application.spec.project;
+  const name = projectOf(application);
   const project = world.project(name);
   if (project?.spec === undefined) throw new AppError('permission-denied', `application references project ${name} which does not exist`);
   const rules = { name, spec: project.spec };

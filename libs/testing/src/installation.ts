@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { AppError, silentLogger } from '@plumbline/contracts';
+import { silentLogger } from '@plumbline/contracts';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { KubeClient } from '@plumbline/kube';
-import { DataSource } from 'typeorm';
+import { Client } from 'pg';
+import { installCrds } from './install-crds.ts';
 
 /** A database, a NATS prefix and a control namespace of a test's own, on real servers. */
 export interface Installation {
@@ -21,8 +22,7 @@ export async function makeInstallation(): Promise<Installation> {
   const database = prefix.replaceAll('-', '_');
   const kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: kubeconfig, env: {} }), log: silentLogger });
   await administer(`create database ${database}`);
-  await ensureKind(kube, 'Application', 'applications');
-  await ensureKind(kube, 'AppProject', 'appprojects');
+  await installCrds(kube);
   await kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: prefix } });
   return {
     namespace: prefix,
@@ -46,35 +46,11 @@ export async function makeInstallation(): Promise<Installation> {
 }
 
 async function administer(sql: string): Promise<void> {
-  const server = await new DataSource({ type: 'postgres', url: postgresUrl }).initialize();
+  const server = new Client({ connectionString: postgresUrl });
+  await server.connect();
   try {
     await server.query(sql);
   } finally {
-    await server.destroy();
+    await server.end();
   }
-}
-
-/** Where nobody installed the custom resources yet: one that takes any fields. */
-async function ensureKind(kube: KubeClient, kind: string, plural: string): Promise<void> {
-  const schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  const crd = {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.argoproj.io` },
-    spec: {
-      group: 'argoproj.io',
-      scope: 'Namespaced',
-      names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
-      versions: [{ name: 'v1alpha1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
-    },
-  };
-  await kube.create(crd).catch((error: unknown) => {
-    if (!AppError.is(error) || error.code !== 'already-exists') throw error;
-  });
-  for (const endsAt = Date.now() + 20_000; Date.now() < endsAt;) {
-    const known = await kube.discover({ refresh: true });
-    if (known.find('argoproj.io', 'v1alpha1', kind) !== undefined) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`the API server does not serve ${kind} after 20 s`);
 }
