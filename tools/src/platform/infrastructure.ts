@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -114,7 +114,10 @@ async function startCluster(stateDir: string, { tell, stops }: ServerContext): P
   );
   stops.push(() => cluster.stop());
   tell(`Kubernetes: ${cluster.current().server}, private`);
-  const { kubeconfig } = pathsOf(stateDir);
+  const { kubeconfig, kubectl } = pathsOf(stateDir);
+  // A fresh machine has no kubectl; this one fits the server.
+  rmSync(kubectl, { force: true });
+  symlinkSync(cluster.current().kubectl, kubectl);
   copyFileSync(cluster.current().kubeconfig, kubeconfig);
   chmodSync(kubeconfig, 0o600);
   return kubeconfig;

@@ -10,6 +10,7 @@ export function pathsOf(stateDir: string) {
   return {
     stateFile: join(stateDir, 'state.json'),
     kubeconfig: join(stateDir, 'kubeconfig'),
+    kubectl: join(stateDir, 'kubectl'),
     logs: join(stateDir, 'logs'),
     supervisorLog: join(stateDir, 'logs', 'supervisor.log'),
     logOf: (name: string) => join(stateDir, 'logs', `${name}.log`),

@@ -75,7 +75,7 @@ export async function startPlatform(options: PlatformOptions, context: PlatformC
     stateDir: options.stateDir,
   });
   store.update({ phase: 'ready', username: 'admin', password: (await readInitialPassword(kube, limits.initialPasswordMs)) ?? null });
-  return describePlatform(store.current, performance.now() - startedAt);
+  return describePlatform(store.current, performance.now() - startedAt, pathsOf(options.stateDir));
 }
 
 interface ServicesContext extends PlatformContext {
