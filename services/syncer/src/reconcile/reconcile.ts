@@ -59,10 +59,20 @@ async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why):
     return failComparison(entry, context, { error: failure, condition: 'ComparisonError', revision: target.commit }, why);
   }
   await adoptOperation(entry, desired, target, context);
-  const automated = application.spec.syncPolicy?.automated;
-  const isHasty = automated !== undefined && automated.enabled !== false && declaredState(entry)?.operation?.phase !== 'Running';
-  const compared = await compareNow(entry, desired, target.commit, context, isHasty);
+  const compared = await compareNow(entry, desired, target.commit, context, isHasty(entry, desired));
   await decideAndSync(entry, { desired, compared, target }, context, why);
+}
+
+/**
+ * Manifests that were just pushed are about to be applied anyway: what changed in them counts as out of sync without
+ * asking. For a set that was compared before, only the API server's word counts: memos may be older than a crash.
+ */
+function isHasty(entry: Entry, desired: DesiredState): boolean {
+  const automated = entry.resource.spec.syncPolicy?.automated;
+  const state = declaredState(entry);
+  return (
+    automated !== undefined && automated.enabled !== false && state?.operation?.phase !== 'Running' && state?.comparison?.manifestSet !== desired.manifestSet
+  );
 }
 
 /** The application's declaration; its full spec is sealed in the blob store first, so that the event's reference holds. */
