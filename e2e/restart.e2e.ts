@@ -45,6 +45,20 @@ test.each(['syncer', 'renderer', 'repo-watcher', 'api', 'rbac'])('%s killed in t
   await shop.thenApplicationIs({ health: 'Healthy' });
 });
 
+// Nothing was left to decide after the restart, and the status stayed what it was.
+test('syncer killed between the log and the status: the status follows', async () => {
+  const shop = await begin();
+  await shop.givenRepository({ 'manifests/c.json': configMap('c', { value: '1' }) });
+  await shop.whenApplicationIsCreated();
+  await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  // A status as somebody would find it whose write never came.
+  const { pid } = servicesNow().find((service) => service.name === 'syncer')!;
+  process.kill(pid!, 'SIGSTOP');
+  await shop.whenApplicationIsPatched({ status: { sync: { status: 'OutOfSync', revision: 'stale' } } });
+  process.kill(pid!, 'SIGKILL');
+  await shop.thenApplicationIs({ sync: 'Synced', revision: await shop.git.head() }, 60_000);
+});
+
 test('the exit of a service is an event', async () => {
   const shop = await begin();
   const { head } = await shop.events({ from: 0, limit: 1 });

@@ -17,6 +17,8 @@ export interface Entry {
   sealed?: { specHash: string; sealedSpec: string };
   /** The last answer of the renderer, by what was asked. */
   rendered?: { question: string; manifestSet: string };
+  /** Version of the stream that the status writer was told of last. */
+  statusVersion?: number;
   /** Renders in a row that nobody answered. */
   unanswered: number;
   /** Keys of live objects that this application wants whole. */

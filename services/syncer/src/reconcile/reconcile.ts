@@ -23,7 +23,6 @@ import { assertDestination, assertProject, resolveTarget, sourceOf } from './tar
  * from the difference. Level-triggered: it is right to call it at any time, and twice.
  */
 export async function reconcile(entry: Entry, context: ReconcileContext): Promise<void> {
-  const before = entry.log.folded.version;
   const why = entry.correlation === undefined ? {} : { correlation: entry.correlation };
   delete entry.correlation;
   try {
@@ -35,7 +34,10 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
     await recordFailure(entry, { error: failure, condition: 'ComparisonError' }, why);
     await endRunning(entry, failure.message, context);
   } finally {
-    if (entry.log.folded.version !== before || entry.adoptedOperation !== undefined || entry.refresh !== undefined) context.statusChanged(entry);
+    // Also the first time: whoever ran before may have died between the log and the status.
+    const { version } = entry.log.folded;
+    if (version !== entry.statusVersion || entry.adoptedOperation !== undefined || entry.refresh !== undefined) context.statusChanged(entry);
+    entry.statusVersion = version;
   }
 }
 
