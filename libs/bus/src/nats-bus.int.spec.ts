@@ -2,8 +2,7 @@ import { connect } from '@nats-io/transport-node';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { AppError, noMetrics, refreshRepository, silentLogger } from '@plumbline/contracts';
 import { randomUUID } from 'node:crypto';
-import { createServer, connect as dial } from 'node:net';
-import type { Server, Socket } from 'node:net';
+import { makeRelay } from '@plumbline/testing/relay';
 import { describe, expect, it } from 'vitest';
 import { describeBusContract } from './contract.ts';
 import { feedStreamName } from './feed-stream.ts';
@@ -19,7 +18,7 @@ describeBusContract('on NATS', async () => busAt(url));
 
 describe('NATS that goes away', () => {
   it('starts without it, drops messages, and works when it comes, goes and comes again', async () => {
-    const relay = makeRelay(url);
+    const relay = makeRelay(url, 4222);
     const port = await relay.listen();
     await relay.cut();
     const bus = busAt(Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(port) }).toString());
@@ -76,29 +75,3 @@ const code = (promise: Promise<unknown>): Promise<string> =>
     () => 'ok',
     (error: unknown) => AppError.from(error).code,
   );
-
-/** A real server that can be unplugged: a TCP relay in front of it. */
-function makeRelay(target: string): { listen(port?: number): Promise<number>; cut(): Promise<void> } {
-  const { hostname, port: targetPort } = new URL(target);
-  const sockets = new Set<Socket>();
-  let server: Server;
-  return {
-    listen: (port = 0) =>
-      new Promise((resolve) => {
-        server = createServer((client) => {
-          const upstream = dial(Number(targetPort === '' ? 4222 : targetPort), hostname);
-          for (const socket of [client, upstream]) {
-            sockets.add(socket);
-            socket.on('error', () => socket.destroy());
-            socket.on('close', () => sockets.delete(socket));
-          }
-          client.pipe(upstream).pipe(client);
-        }).listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-      }),
-    cut: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  };
-}

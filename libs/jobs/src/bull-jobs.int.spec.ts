@@ -2,8 +2,7 @@ import { AppError, noMetrics, silentLogger } from '@plumbline/contracts';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { randomUUID } from 'node:crypto';
-import { createServer, connect as dial } from 'node:net';
-import type { Server, Socket } from 'node:net';
+import { makeRelay } from '@plumbline/testing/relay';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeJobs } from './bull-jobs.ts';
 import { describeJobsContract } from './contract.ts';
@@ -73,29 +72,3 @@ const code = (promise: Promise<unknown>): Promise<string> =>
     () => 'ok',
     (error: unknown) => AppError.from(error).code,
   );
-
-/** A real server that can be unplugged: a TCP relay in front of it. */
-function makeRelay(target: string, defaultPort: number): { listen(port?: number): Promise<number>; cut(): Promise<void> } {
-  const { hostname, port: targetPort } = new URL(target);
-  const sockets = new Set<Socket>();
-  let server: Server;
-  return {
-    listen: (port = 0) =>
-      new Promise((resolve) => {
-        server = createServer((client) => {
-          const upstream = dial(targetPort === '' ? defaultPort : Number(targetPort), hostname);
-          for (const socket of [client, upstream]) {
-            sockets.add(socket);
-            socket.on('error', () => socket.destroy());
-            socket.on('close', () => sockets.delete(socket));
-          }
-          client.pipe(upstream).pipe(client);
-        }).listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-      }),
-    cut: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  };
-}

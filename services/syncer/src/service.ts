@@ -148,7 +148,7 @@ interface Parts {
 }
 
 function reconcileContext(context: ServiceContext, parts: Parts): ReconcileContext {
-  const { bus, blobs, sealer, log, metrics, clock, config } = context;
+  const { bus, blobs, sealer, log, metrics, clock } = context;
   const { kube, cluster, memos, lease, world, subscriptions, applications, statusChanged } = parts;
   const wakeups = context.jobs.queue(wakeupQueue);
   return {
@@ -156,13 +156,11 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
     blobs,
     sealer,
     cluster,
-    judge: makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
+    judge: makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('plumbline_dry_runs_total') }),
     desired: makeDesiredStates({ bus, blobs, sealer, kube }),
     world,
     log,
-    metrics,
     clock,
-    controlNamespace: config.namespace,
     isApplication: (instance) => applications.byInstance(instance) !== undefined,
     assertOwner: () => lease.assert(),
     wakeAt(entry, atMs) {

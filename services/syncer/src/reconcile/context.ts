@@ -1,6 +1,6 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
-import type { Clock, Logger, Metrics } from '@plumbline/contracts';
+import type { Clock, Logger } from '@plumbline/contracts';
 import type { Judge } from '../compare/judge.ts';
 import type { DesiredStates } from '../desired/desired-state.ts';
 import type { Cluster } from '../live/cluster.ts';
@@ -22,9 +22,7 @@ export interface ReconcileContext {
   desired: DesiredStates;
   world: World;
   log: Logger;
-  metrics: Metrics;
   clock: Clock;
-  controlNamespace: string;
   isApplication(instance: string): boolean;
   /** Throws when this process may not write to the cluster any more. */
   assertOwner(): void;

@@ -50,7 +50,7 @@ export function assertProject(application: Application, source: ApplicationSourc
   }
 }
 
-export type Resolved = { kind: 'known'; target: Target; stale: boolean } | { kind: 'problem'; error: AppError } | { kind: 'waiting' };
+export type Resolved = { kind: 'known'; target: Target } | { kind: 'problem'; error: AppError } | { kind: 'waiting' };
 
 /**
  * Where the source points. A repository that was reachable keeps its last commit for a while when it isn't any more
@@ -65,5 +65,5 @@ export function resolveTarget(source: ApplicationSource, world: World, now: numb
   }
   if (ref?.problem !== undefined) return { kind: 'problem', error: new AppError('revision-not-found', ref.problem) };
   if (ref?.commit === undefined || ref.tree === undefined) return { kind: 'waiting' };
-  return { kind: 'known', target: { repository, commit: ref.commit, tree: ref.tree }, stale: outage !== undefined };
+  return { kind: 'known', target: { repository, commit: ref.commit, tree: ref.tree } };
 }
