@@ -19,5 +19,6 @@ export { makeMemoryEventLog, type MemoryEventLog, type MemoryEventLogOptions } f
 export { migrateEventLog } from './postgres/migrate.ts';
 export { makePostgresEventLog, type PostgresEventLog, type PostgresEventLogOptions } from './postgres/postgres-event-log.ts';
 export { makePostgresCheckpoints, migrateConsumers, type PostgresCheckpointsOptions } from './postgres/postgres-checkpoints.ts';
+export { makePostgresLeases } from './postgres/postgres-leases.ts';
 export { postgresError } from './postgres/postgres-errors.ts';
 export { openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';

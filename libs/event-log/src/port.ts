@@ -29,6 +29,30 @@ export interface AppendOptions<Tx> {
    * adapter wrapped); otherwise consumers find it with their next poll.
    */
   tx?: Tx;
+  /** Append only while this lease is at this epoch: nothing that its former owner still has in hand gets in. */
+  fence?: Fence;
+}
+
+/** Under which ownership something is written; see `Leases`. */
+export interface Fence {
+  lease: string;
+  epoch: number;
+}
+
+/**
+ * Leases: who may do something alone, until when. Each new owner begins a new epoch; from the moment a claim answers,
+ * nothing that carries an older epoch is appended. Times are the database's.
+ *
+ * Errors: `unavailable` (retry later).
+ */
+export interface Leases {
+  /**
+   * Makes `owner` the owner for `lifeMs`. With the epoch that it holds: renews. Otherwise takes what is free, has run out,
+   * or was this owner's before (a restart). Undefined: somebody else has it.
+   */
+  claim(lease: string, owner: string, options: { lifeMs: number; epoch?: number }): Promise<{ epoch: number } | undefined>;
+  /** Lets the next one claim at once, if `epoch` is still the current one. The epoch stays as it is until then. */
+  release(lease: string, epoch: number): Promise<void>;
 }
 
 /**
@@ -36,15 +60,18 @@ export interface AppendOptions<Tx> {
  * appended again: the recorded ones are answered, in the request's order. The expected version of a stream counts only
  * if something is new for it: a plain retry succeeds, a retry that decided differently is a `conflict`.
  *
- * Errors: `conflict` (details: stream, expected, actual), `too-large`, `invalid-argument`, `gone` (reading before the
- * oldest partition; details: oldest), `unavailable` and `deadline-exceeded` (retry later; the same ids append once).
+ * Errors: `conflict` (details: stream, expected, actual), `owned-by-another` (the fence is of a former epoch; details:
+ * lease, epoch, current), `too-large`, `invalid-argument`, `gone` (reading what was exported and dropped; details: oldest), `unavailable` and `deadline-exceeded` (retry later; the same ids append once).
  */
 export interface EventLog<Tx = SqlExecutor> {
   /** Parts without events are left out. A stream may appear once. */
   append(batch: readonly StreamAppend[], options?: AppendOptions<Tx>): Promise<RecordedEvent[]>;
   /** `after` is exclusive; limit 1..1000. */
   readFeed(query: { after: number; limit: number }): Promise<FeedPage>;
-  /** Events of one stream after a version, in order; all of them without a limit. */
+  /**
+   * Events of one stream after a version, in order; all of them without a limit. `gone` when those that come next were
+   * dropped with their partition: a stream is never told without its beginning.
+   */
   readStream(stream: string, query?: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]>;
   head(): Promise<{ position: number; generation: string }>;
   /** Commits when `work` resolves, rolls back when it rejects; what it appended is announced after the commit. */

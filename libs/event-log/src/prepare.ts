@@ -1,6 +1,6 @@
 import { AppError, canonicalJson } from '@plumbline/contracts';
 import { appendBytesMax, appendEventsMax, eventDataBytesMax, eventMetadataBytesMax, eventTypeLengthMax, streamNameLengthMax } from './limits.ts';
-import type { StreamAppend } from './port.ts';
+import type { Fence, StreamAppend } from './port.ts';
 
 /** An event as it is stored: canonical JSON texts. */
 export interface PreparedEvent {
@@ -21,11 +21,13 @@ export interface PreparedAppend {
   parts: PreparedPart[];
   eventCount: number;
   sizeBytes: number;
+  /** Refused when this lease is not at this epoch. */
+  fence?: Fence;
 }
 
 /** Throws `invalid-argument` or `too-large`, naming stream and type. */
-export function prepareAppend(batch: readonly StreamAppend[]): PreparedAppend {
-  const prepared: PreparedAppend = { parts: [], eventCount: 0, sizeBytes: 0 };
+export function prepareAppend(batch: readonly StreamAppend[], fence?: Fence): PreparedAppend {
+  const prepared: PreparedAppend = { parts: [], eventCount: 0, sizeBytes: 0, fence };
   const streams = new Set<string>();
   for (const { stream, expectedVersion, events } of batch) {
     if (events.length === 0) continue;
@@ -110,5 +112,12 @@ export function conflictError(conflict: { stream: string; expected: number; actu
   const { stream, expected, actual } = conflict;
   return new AppError('conflict', `stream ${stream} is at version ${actual}, not at ${expected}: read it again and decide again`, {
     details: { stream, expected, actual },
+  });
+}
+
+/** Not `conflict`, which everybody answers by reading and deciding again: a former owner must stop instead. */
+export function fencedError({ lease, epoch, current }: { lease: string; epoch: number; current: number | null }): AppError {
+  return new AppError('owned-by-another', `lease ${lease} is at epoch ${current ?? 'none'}, not at ${epoch}: another owner writes now, this one must stop`, {
+    details: { lease, epoch, current },
   });
 }

@@ -2,16 +2,18 @@ import type { RecordedEvent } from '@plumbline/contracts';
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { ChainedLog } from '../chain.ts';
 import type { CheckpointStore } from '../consumer/checkpoints.ts';
-import type { AnnouncementSource, EventLog } from '../port.ts';
+import type { AnnouncementSource, EventLog, Leases } from '../port.ts';
 import { appendCases } from './append-cases.ts';
 import { concurrencyCases } from './concurrency-cases.ts';
 import { consumerCases } from './consumer-cases.ts';
 import { feedCases } from './feed-cases.ts';
+import { leaseCases } from './lease-cases.ts';
 import { parkingCases } from './parking-cases.ts';
 
 /** An empty log with what surrounds it. */
 export interface LogUnderTest<Tx> {
   log: EventLog<Tx> & ChainedLog;
+  leases: Leases;
   announcements: AnnouncementSource;
   checkpoints: CheckpointStore<Tx>;
   /** A table that takes the same event twice, so that a test can tell. */
@@ -53,6 +55,7 @@ export function describeEventLog<Tx>(name: string, make: () => Promise<LogUnderT
     appendCases(subject);
     feedCases(subject);
     concurrencyCases(subject);
+    leaseCases(subject);
     consumerCases(subject);
     parkingCases(subject);
   });

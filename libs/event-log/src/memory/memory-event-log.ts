@@ -2,9 +2,10 @@ import { AppError, type Clock, type EventMetadata, type RecordedEvent } from '@p
 import { announcementOf, type Announce, type Appended } from '../announce.ts';
 import { chainHash, genesisHash, type ChainedLog, type ChainLink } from '../chain.ts';
 import { feedPageEventsMax } from '../limits.ts';
-import type { EventLog } from '../port.ts';
-import { checkFeedQuery, conflictError, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import type { EventLog, Leases } from '../port.ts';
+import { checkFeedQuery, conflictError, fencedError, prepareAppend, type PreparedAppend } from '../prepare.ts';
 import type { MemoryDatabase, MemoryTx } from './memory-database.ts';
+import { makeMemoryLeases } from './memory-leases.ts';
 
 export interface MemoryEventLogOptions {
   database: MemoryDatabase;
@@ -15,6 +16,7 @@ export interface MemoryEventLogOptions {
 }
 
 export interface MemoryEventLog extends EventLog<MemoryTx>, ChainedLog {
+  readonly leases: Leases;
   /** As after a recovery from an older copy: what came later is gone, and a new generation begins. */
   recoverTo(position: number): void;
   /** What no real log allows: for proving that the chain notices. */
@@ -55,6 +57,7 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
   let generation = newId();
   const links = new Links();
   const writers = new WeakMap<MemoryTx, Writer>();
+  const { leases, checkFence } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
   let turn: Promise<void> = Promise.resolve();
 
   /** Waits for the writer before, as PostgreSQL does on the head row. */
@@ -85,14 +88,16 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
 
   async function appendWithin(tx: MemoryTx, request: PreparedAppend): Promise<RecordedEvent[]> {
     const writer = writers.get(tx) ?? (await becomeWriter(tx));
+    if (request.fence !== undefined) checkFence(request.fence);
     const { added, answer } = chainOn(links, writer.staged, request, clock());
     writer.staged.push(...added);
     return answer.map(recordedEvent);
   }
 
   return {
-    async append(batch, { tx } = {}) {
-      const request = prepareAppend(batch);
+    leases,
+    async append(batch, { tx, fence } = {}) {
+      const request = prepareAppend(batch, fence);
       if (request.eventCount === 0) return [];
       return tx === undefined ? database.transaction((own) => appendWithin(own, request)) : appendWithin(tx, request);
     },

@@ -11,6 +11,7 @@ describeEventLog('in memory', async () => {
   const log = makeMemoryEventLog({ database, announce: announcements.announce, clock: Date.now, newId: randomUUID });
   return {
     log,
+    leases: log.leases,
     announcements,
     checkpoints: makeMemoryCheckpoints(database),
     projection: {

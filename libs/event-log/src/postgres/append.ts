@@ -2,7 +2,8 @@ import { AppError, type EventMetadata, type RecordedEvent } from '@plumbline/con
 import type { Appended } from '../announce.ts';
 import type { Outcome } from '../group-commit.ts';
 import type { SqlExecutor } from '../port.ts';
-import { conflictError, type PreparedAppend } from '../prepare.ts';
+import { conflictError, fencedError, type PreparedAppend } from '../prepare.ts';
+import { prepared } from './sql-executor.ts';
 
 export interface EventRow {
   position: string | number;
@@ -36,10 +37,16 @@ interface AppendRow {
   positions: (number | null)[];
   versions: (number | null)[];
   conflicts: { request: number; stream: string; expected: number; actual: number }[] | null;
+  fenced: { request: number; lease: string; epoch: number; current: number | null }[] | null;
 }
 
-const appendSql = `select generation, at, to_json(positions) as positions, to_json(versions) as versions, conflicts
-  from log.append($1::int[], $2::text[], $3::int[], $4::int[], $5::uuid[], $6::text[], $7::text[], $8::text[])`;
+// Texts go as lines: no name and no JSON text holds a line break, and an array literal would escape every quote.
+const appendSql = prepared(
+  'append',
+  `select generation, at, to_json(positions) as positions, to_json(versions) as versions, conflicts, fenced
+  from log.append($1::int[], string_to_array($2, E'\\n'), $3::int[], $4::int[], $5::uuid[], string_to_array($6, E'\\n'),
+    string_to_array($7, E'\\n'), string_to_array($8, E'\\n'), $9::int[], $10::text[], $11::bigint[])`,
+);
 
 /**
  * Appends requests that share no stream, in one call of log.append. Answers an outcome per request and what was
@@ -57,9 +64,10 @@ export async function appendRequests(
   let index = 0;
   const outcomes = requests.map((request, number): Outcome<RecordedEvent[]> => {
     const conflict = conflicts.get(number);
-    if (conflict !== undefined) {
+    const fenced = row.fenced?.find((each) => each.request === number);
+    if (conflict !== undefined || fenced !== undefined) {
       index += request.eventCount;
-      return { error: conflictError(conflict) };
+      return { error: fenced === undefined ? conflictError(conflict!) : fencedError(fenced) };
     }
     const answer: RecordedEvent[] = [];
     for (const { stream, events } of request.parts) {
@@ -83,13 +91,14 @@ export async function appendRequests(
 }
 
 function appendParameters(requests: readonly PreparedAppend[]): unknown[] {
-  const part = { request: [] as number[], stream: [] as string[], expected: [] as (number | null)[] };
+  const part = { request: [] as number[], stream: [] as string[], expected: [] as (number | 'null')[] };
   const event = { part: [] as number[], id: [] as string[], type: [] as string[], metadata: [] as string[], data: [] as string[] };
+  const fence = { request: [] as number[], lease: [] as string[], epoch: [] as number[] };
   requests.forEach((request, number) => {
     for (const { stream, expectedVersion, events } of request.parts) {
       part.request.push(number);
       part.stream.push(stream);
-      part.expected.push(expectedVersion ?? null);
+      part.expected.push(expectedVersion ?? 'null');
       for (const { id, type, metadata, data } of events) {
         event.part.push(part.stream.length);
         event.id.push(id);
@@ -98,9 +107,29 @@ function appendParameters(requests: readonly PreparedAppend[]): unknown[] {
         event.data.push(data);
       }
     }
+    if (request.fence === undefined) return;
+    fence.request.push(number);
+    fence.lease.push(request.fence.lease);
+    fence.epoch.push(request.fence.epoch);
   });
-  return [part.request, part.stream, part.expected, event.part, event.id, event.type, event.metadata, event.data];
+  return [
+    literal(part.request),
+    lines(part.stream),
+    literal(part.expected),
+    literal(event.part),
+    literal(event.id),
+    lines(event.type),
+    lines(event.metadata),
+    lines(event.data),
+    literal(fence.request),
+    fence.lease,
+    literal(fence.epoch),
+  ];
 }
+
+/** An array of what needs no quotes. */
+const literal = (values: readonly (number | string)[]): string => `{${values.join(',')}}`;
+const lines = (texts: readonly string[]): string => texts.join('\n');
 
 /** Events whose id was there already come back as they were recorded, which need not be what was sent now. */
 async function recordedBefore(executor: SqlExecutor, { positions, versions }: AppendRow): Promise<Map<number, RecordedEvent>> {

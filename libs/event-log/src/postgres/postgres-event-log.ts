@@ -7,7 +7,7 @@ import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, FeedPage, SqlExecutor } from '../port.ts';
 import { checkFeedQuery, goneBefore, prepareAppend, type PreparedAppend } from '../prepare.ts';
 import { appendRequests, eventColumns, recordedEvent, type EventRow } from './append.ts';
-import { openPool, sqlExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
+import { openPool, prepared, preparingExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
 
 export interface PostgresEventLogOptions {
   /** A URL: the log opens a pool of its own and closes it. A pool (see `openPool`): it stays its owner's. */
@@ -27,7 +27,7 @@ export interface PostgresEventLog extends EventLog<SqlExecutor>, ChainedLog {
 /** The log in PostgreSQL; its schema is made by `migrateEventLog`. */
 export function makePostgresEventLog({ connection, announce }: PostgresEventLogOptions): PostgresEventLog {
   const pool = typeof connection === 'string' ? openPool(connection) : connection;
-  const executor = sqlExecutorOf(pool);
+  const executor = preparingExecutorOf(pool);
   const openTransactions = new WeakMap<SqlExecutor, Appended>();
 
   const appendInGroup = makeGroupCommit(async (group) => {
@@ -71,7 +71,7 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
 
   return {
     async append(batch, options = {}) {
-      const request = prepareAppend(batch);
+      const request = prepareAppend(batch, options.fence);
       if (request.eventCount === 0) return [];
       return options.tx === undefined ? appendInGroup(request) : appendWithin(options.tx, request);
     },
@@ -108,8 +108,11 @@ async function appendApart(executor: SqlExecutor, group: readonly PreparedAppend
 }
 
 // One statement, so that the page and the head are of one moment.
-const feedSql = `select h.position as head, h.generation, e.* from log.head h
-  left join lateral (select ${eventColumns} from log.event where position > $1 order by position limit $2) e on true`;
+const feedSql = prepared(
+  'feed',
+  `select h.position as head, h.generation, e.* from log.head h
+  left join lateral (select ${eventColumns} from log.event where position > $1 order by position limit $2) e on true`,
+);
 
 type FeedRow = { head: string; generation: string } & (EventRow | { [column in keyof EventRow]: null });
 

@@ -10,6 +10,7 @@ import type { SqlExecutor } from '../port.ts';
 import { migrateEventLog } from './migrate.ts';
 import { makePostgresCheckpoints, migrateConsumers } from './postgres-checkpoints.ts';
 import { makePostgresEventLog } from './postgres-event-log.ts';
+import { makePostgresLeases } from './postgres-leases.ts';
 import { openPool, sqlExecutorOf, transactionsOf } from './sql-executor.ts';
 
 const server = process.env['TEST_POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
@@ -56,6 +57,7 @@ describeEventLog<SqlExecutor>('PostgreSQL', async () => {
   const log = makePostgresEventLog({ connection: pool, announce: announcements.announce });
   return {
     log,
+    leases: makePostgresLeases(sqlExecutorOf(pool)),
     announcements,
     checkpoints: makePostgresCheckpoints({ schema: 'projections', transaction: log.announcing(transactionsOf(pool)) }),
     projection: {

@@ -33,7 +33,16 @@ export function openPool(url: string, options: { connections?: number; applicati
   return pool;
 }
 
-/** A pg client or pool as executor; errors come out as AppErrors. */
+/** What the log says all the time; each connection parses and plans it once. */
+const preparedNames = new Map<string, string>();
+
+/** Has this statement prepared, under its name, by each connection that first runs it. */
+export function prepared(name: string, sql: string): string {
+  preparedNames.set(sql, `plumbline ${name}`);
+  return sql;
+}
+
+/** What runs a statement (TypeORM's runner, a pg client) as executor; errors come out as AppErrors. */
 export function sqlExecutorOf(client: { query(sql: string, parameters?: unknown[]): Promise<{ rows: unknown[] }> }): SqlExecutor {
   return {
     async query<Row>(sql: string, parameters?: readonly unknown[]): Promise<Row[]> {
@@ -47,6 +56,16 @@ export function sqlExecutorOf(client: { query(sql: string, parameters?: unknown[
   };
 }
 
+/** The same of a pg pool or client, where statements can be prepared. */
+export function preparingExecutorOf(client: { query(query: { text: string; values?: unknown[]; name?: string }): Promise<{ rows: unknown[] }> }): SqlExecutor {
+  return sqlExecutorOf({
+    query(text, values) {
+      const name = preparedNames.get(text);
+      return client.query({ text, ...(values === undefined ? {} : { values }), ...(name === undefined ? {} : { name }) });
+    },
+  });
+}
+
 /** Transactions on connections of this pool. */
 export function transactionsOf(pool: Pool): TransactionRunner<SqlExecutor> {
   return async (work) => {
@@ -56,7 +75,7 @@ export function transactionsOf(pool: Pool): TransactionRunner<SqlExecutor> {
     let isUsable = false;
     try {
       await command(client, 'begin');
-      const result = await work(sqlExecutorOf(client));
+      const result = await work(preparingExecutorOf(client));
       await commit(client);
       isUsable = true;
       return result;
