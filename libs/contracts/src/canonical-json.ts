@@ -14,7 +14,6 @@ export function canonicalJson(value: unknown): string {
 const depthMax = 512;
 
 /** Strings that stand for themselves: nothing in them is escaped, and no surrogate has to be looked at. Most are such. */
-// oxlint-disable-next-line no-misleading-character-class -- code units are what it is about
 const plainText = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 const quoted = (text: string): string => (plainText.test(text) ? `"${text}"` : JSON.stringify(text));
 

@@ -47,7 +47,7 @@ export interface Fence {
  */
 export interface Leases {
   /**
-   * Makes `owner` the owner for `lifeMs`. With the epoch that it holds: renews. Otherwise takes what is free, has run out,
+   * Makes `owner` the owner for `lifeMs`. With the epoch that it holds: renews. Without: takes what is free, has run out,
    * or was this owner's before (a restart). Undefined: somebody else has it.
    */
   claim(lease: string, owner: string, options: { lifeMs: number; epoch?: number }): Promise<{ epoch: number } | undefined>;

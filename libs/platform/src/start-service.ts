@@ -95,6 +95,7 @@ async function openContext<C>(
     clock: Date.now satisfies Clock,
     database,
     eventLog: stores.eventLog,
+    leases: stores.leases,
     announcements,
     blobs: stores.blobs,
     sealer: stores.sealer,

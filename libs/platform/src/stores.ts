@@ -1,14 +1,15 @@
 import { makePostgresBlobStore, makeSealer, migrateBlobs, withCache } from '@plumbline/blobs';
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Announcement } from '@plumbline/contracts';
-import { makePostgresEventLog, migrateEventLog } from '@plumbline/event-log';
-import type { PostgresEventLog } from '@plumbline/event-log';
+import { makePostgresEventLog, makePostgresLeases, migrateEventLog, sqlExecutorOf } from '@plumbline/event-log';
+import type { Leases, PostgresEventLog } from '@plumbline/event-log';
 import type { Pool } from 'pg';
 import { limits } from './limits.ts';
 
 /** What all services share in PostgreSQL. */
 export interface Stores {
   eventLog: PostgresEventLog;
+  leases: Leases;
   blobs: BlobStore;
   sealer: Sealer;
   close(): Promise<void>;
@@ -22,6 +23,7 @@ export async function openStores(pool: Pool, key: Buffer, announce: (announcemen
   const blobs = withCache(makePostgresBlobStore({ connection: pool }), { bytesMax: limits.blobCacheBytesMax });
   return {
     eventLog,
+    leases: makePostgresLeases(sqlExecutorOf(pool)),
     blobs,
     sealer: makeSealer(key),
     async close() {

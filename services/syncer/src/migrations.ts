@@ -1,8 +1,9 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { applicationsTable } from './applications/projection.ts';
 import { memoTable } from './compare/memo-table.ts';
-import { leaseTable } from './live/lease.ts';
 import { worldTables } from './world/world.ts';
+
+const leaseTable = 'create table lease (cluster text primary key, owner text not null, epoch bigint not null, expires_at timestamptz not null)';
 
 class CreateSyncerTables1790000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
@@ -15,4 +16,15 @@ class CreateSyncerTables1790000000000 implements MigrationInterface {
   }
 }
 
-export const migrations = [CreateSyncerTables1790000000000];
+/** Leases are the log's own now: it checks their epochs in the transaction of each append. */
+class DropLease1790000000008 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('drop table lease');
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(leaseTable);
+  }
+}
+
+export const migrations = [CreateSyncerTables1790000000000, DropLease1790000000008];

@@ -15,7 +15,7 @@ import { limits } from './limits.ts';
 import type { Cluster } from './live/cluster.ts';
 import { makeCluster } from './live/cluster.ts';
 import type { Lease } from './live/lease.ts';
-import { makeLease } from './live/lease.ts';
+import { fencedLog, makeLease } from './live/lease.ts';
 import { migrations } from './migrations.ts';
 import type { ReconcileContext } from './reconcile/context.ts';
 import { reconcile } from './reconcile/reconcile.ts';
@@ -40,7 +40,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const database = sqlOf(context.database);
   const connection = await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env });
   const kube = makeKubeClient({ connection, log });
-  const lease = makeLease('in-cluster', config.instance, database, { clock, log, onLost: () => process.kill(process.pid, 'SIGTERM') });
+  const lease = makeLease('in-cluster', config.instance, context.leases, { clock, log, onLost: () => process.kill(process.pid, 'SIGTERM') });
   await lease.acquire();
   const memos = makeMemoTable(database, log);
   await memos.load();
@@ -68,7 +68,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     controlNamespace: config.namespace,
     known,
     wake: (key) => queue.wake(key),
-    logOptions: { log: context.eventLog, event: (type, data, why) => context.event(type, data, why), now: clock },
+    logOptions: { log: fencedLog(context.eventLog, lease), event: (type, data, why) => context.event(type, data, why), now: clock },
   });
   const reconciling: ReconcileContext = reconcileContext(context, {
     kube,

@@ -3,7 +3,7 @@ import { announcementOf, type Announce, type Appended } from '../announce.ts';
 import { chainHash, genesisHash, type ChainedLog, type ChainLink } from '../chain.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, Leases } from '../port.ts';
-import { checkFeedQuery, conflictError, fencedError, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import { checkFeedQuery, conflictError, prepareAppend, type PreparedAppend } from '../prepare.ts';
 import type { MemoryDatabase, MemoryTx } from './memory-database.ts';
 import { makeMemoryLeases } from './memory-leases.ts';
 

@@ -13,14 +13,14 @@ export function makeMemoryLeases(clock: Clock, alone: <R>(work: () => R) => Prom
   const held = new Map<string, Held>();
   const leases: Leases = {
     async claim(lease, owner, { lifeMs, epoch }) {
-      const current = held.get(lease);
-      if (current !== undefined && current.epoch === epoch) {
+      if (epoch !== undefined) {
+        if (held.get(lease)?.epoch !== epoch) return undefined;
         held.set(lease, { owner, epoch, expiresAt: clock() + lifeMs });
         return { epoch };
       }
       return alone(() => {
         const last = held.get(lease);
-        const isFree = last === undefined || last.expiresAt < clock() || (epoch === undefined && last.owner === owner);
+        const isFree = last === undefined || last.expiresAt < clock() || last.owner === owner;
         if (!isFree) return undefined;
         const next = (last?.epoch ?? 0) + 1;
         held.set(lease, { owner, epoch: next, expiresAt: clock() + lifeMs });

@@ -26,11 +26,17 @@ begin
   return first_position + positions - 1;
 end $$;
 
--- To be called when the database was recovered from an older copy: what readers know about positions ends here.
+-- To be called when the database was recovered from an older copy: what readers know about positions ends here, and so
+-- do the epochs of leases, since the copy may not know the last of them.
 create or replace function log.begin_generation() returns uuid
-language sql security definer set search_path = pg_catalog, pg_temp as $$
-  update log.head h set generation = gen_random_uuid() where h.is_only_row returning h.generation
-$$;
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  answer uuid;
+begin
+  update log.head h set generation = gen_random_uuid() where h.is_only_row returning h.generation into strict answer;
+  update log.lease l set epoch = l.epoch + 1000000, expires_at = clock_timestamp();
+  return answer;
+end $$;
 
 -- An earlier form, without fences: two of the same name would make every call ambiguous.
 drop function if exists log.append(integer[], text[], integer[], integer[], uuid[], text[], text[], text[]);
@@ -150,9 +156,9 @@ end $$;
 
 -- Makes `owner` the owner of a lease for `life`, or answers no row when somebody else holds it.
 --
---   held_epoch   the epoch that the caller holds: renewed while it is the current one; null at a first claim
+--   held_epoch   the epoch that the caller holds: renewed while it is the current one, otherwise lost; null at a first claim
 --
--- A claim succeeds when the lease is free, has run out, or was this owner's before (a restart): with a new epoch, which
+-- A first claim succeeds when the lease is free, has run out, or was this owner's before (a restart): with a new epoch, which
 -- begins under the lock of the head row. Nothing with an older epoch is appended after that. Renewing takes no such lock.
 create or replace function log.claim_lease(lease text, claimant text, life interval, held_epoch bigint default null) returns table (epoch bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
@@ -160,13 +166,13 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp set lock
 begin
   if held_epoch is not null then
     return query update log.lease l set expires_at = clock_timestamp() + life, owner = claimant where l.name = lease and l.epoch = held_epoch returning l.epoch;
-    if found then return; end if;
+    return;
   end if;
   perform from log.head h where h.is_only_row for update;
   return query
     insert into log.lease as l (name, owner, epoch, expires_at) values (lease, claimant, 1, clock_timestamp() + life)
     on conflict (name) do update set owner = excluded.owner, epoch = l.epoch + 1, expires_at = excluded.expires_at
-    where l.expires_at < clock_timestamp() or (held_epoch is null and l.owner = excluded.owner)
+    where l.expires_at < clock_timestamp() or l.owner = excluded.owner
     returning l.epoch;
 end $$;
 

@@ -1,19 +1,13 @@
 import type { Clock, Logger } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
-import type { SqlExecutor } from '@plumbline/event-log';
+import type { EventLog, Fence, Leases } from '@plumbline/event-log';
 import { limits } from '../limits.ts';
 
-export const leaseTable = `create table lease (
-  cluster text primary key,
-  owner text not null,
-  epoch bigint not null,
-  expires_at timestamptz not null
-)`;
-
 /**
- * One replica writes to a cluster at a time: whoever holds its row. Another instance takes it over when it has run out;
+ * One replica writes to a cluster at a time: whoever holds its lease. Another instance takes it over when it has run out;
  * the same instance (a restart) takes it over at once, with a new epoch. Before a batch of writes more than half of its
- * life must be left, by our own clock from before the renewal was asked for.
+ * life must be left, by our own clock from before the renewal was asked for; the log itself refuses what a former owner
+ * appends (`fencedLog`).
  */
 export interface Lease {
   /** Waits until the lease is ours. */
@@ -21,6 +15,10 @@ export interface Lease {
   isHeld(): boolean;
   /** Throws `failed-precondition` when another instance may own the cluster. */
   assert(): void;
+  /** For what is appended as the owner. Throws `failed-precondition` before the lease was ours. */
+  fence(): Fence;
+  /** Somebody has noticed that another instance owns the cluster: nothing is written any more, and the process ends. */
+  lost(): void;
   stop(): Promise<void>;
 }
 
@@ -31,44 +29,43 @@ export interface LeaseDeps {
   onLost(): void;
 }
 
-export function makeLease(cluster: string, owner: string, database: SqlExecutor, deps: LeaseDeps): Lease {
+export function makeLease(cluster: string, owner: string, leases: Leases, deps: LeaseDeps): Lease {
+  const lease = `syncer/${cluster}`;
   let heldUntil = 0;
-  let epoch: string | undefined;
+  let epoch: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
+  let isLost = false;
 
   const claim = async (): Promise<boolean> => {
     const asked = deps.clock();
-    const rows = await database.query<{ epoch: string }>(
-      `insert into lease as held (cluster, owner, epoch, expires_at) values ($1, $2, 1, now() + $3 * interval '1 millisecond')
-       on conflict (cluster) do update set owner = excluded.owner, expires_at = excluded.expires_at,
-         epoch = case when held.epoch = $4::bigint then held.epoch else held.epoch + 1 end
-       where held.epoch = $4::bigint or (held.owner = excluded.owner and $4::bigint is null) or held.expires_at < now()
-       returning epoch`,
-      [cluster, owner, limits.leaseMs, epoch ?? null],
-    );
-    const claimed = rows[0]?.epoch;
-    if (claimed === undefined) return false;
-    if (epoch !== claimed) deps.log.info('owns the cluster', { cluster, epoch: claimed });
-    epoch = claimed;
+    const claimed = await leases.claim(lease, owner, { lifeMs: limits.leaseMs, ...(epoch === undefined ? {} : { epoch }) });
+    if (claimed === undefined || isLost) return false;
+    if (epoch === undefined) deps.log.info('owns the cluster', { cluster, epoch: claimed.epoch });
+    epoch = claimed.epoch;
     heldUntil = asked + limits.leaseMs;
     return true;
   };
 
+  const lost = (): void => {
+    heldUntil = 0;
+    if (isLost) return;
+    isLost = true;
+    deps.log.error('another instance owns the cluster now; this one ends', { cluster, owner });
+    deps.onLost();
+  };
+
   const renew = async (): Promise<void> => {
     try {
-      if (!(await claim())) {
-        heldUntil = 0;
-        deps.log.error('another instance owns the cluster now; this one ends', { cluster, owner });
-        deps.onLost();
-      }
+      if (!(await claim())) lost();
     } catch (error) {
       deps.log.warn('could not renew the lease of the cluster', { cluster, reason: String(error) });
     }
-    if (!isStopped) timer = setTimeout(() => void renew(), limits.leaseMs / 3);
+    if (!isStopped && !isLost) timer = setTimeout(() => void renew(), limits.leaseMs / 3);
   };
 
   const isHeld = (): boolean => heldUntil - deps.clock() > limits.leaseMs / 2;
+  const notHeld = (): AppError => new AppError('failed-precondition', `the lease of cluster ${cluster} is not held; nothing is written`, { retry: 'later' });
 
   return {
     async acquire() {
@@ -80,13 +77,33 @@ export function makeLease(cluster: string, owner: string, database: SqlExecutor,
     },
     isHeld,
     assert() {
-      if (!isHeld()) throw new AppError('failed-precondition', `the lease of cluster ${cluster} is not held; nothing is written`, { retry: 'later' });
+      if (!isHeld()) throw notHeld();
     },
+    fence() {
+      if (epoch === undefined) throw notHeld();
+      return { lease, epoch };
+    },
+    lost,
     async stop() {
       isStopped = true;
       clearTimeout(timer);
       // Another instance need not wait until it has run out.
-      if (epoch !== undefined) await database.query('update lease set expires_at = now() where cluster = $1 and epoch = $2', [cluster, epoch]);
+      if (epoch !== undefined) await leases.release(lease, epoch);
     },
+  };
+}
+
+/** The log as the owner writes it: every append carries the fence, and a refused one is the end of the ownership. */
+export function fencedLog(log: Pick<EventLog, 'append' | 'readStream'>, lease: Pick<Lease, 'fence' | 'lost'>): Pick<EventLog, 'append' | 'readStream'> {
+  return {
+    async append(batch, options) {
+      try {
+        return await log.append(batch, { ...options, fence: lease.fence() });
+      } catch (error) {
+        if (AppError.is(error) && error.code === 'owned-by-another') lease.lost();
+        throw error;
+      }
+    },
+    readStream: (stream, query) => log.readStream(stream, query),
   };
 }

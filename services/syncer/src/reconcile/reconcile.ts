@@ -30,6 +30,8 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
   } catch (error) {
     const failure = AppError.from(error);
     if (failure.retry === 'later' || failure.code === 'conflict') throw failure;
+    // A former owner has nothing to say about the application, least of all that it failed.
+    context.assertOwner();
     // Nobody would see it in a log: the application says it, and what runs ends with it.
     await recordFailure(entry, { error: failure, condition: 'ComparisonError' }, why);
     await endRunning(entry, failure.message, context);
