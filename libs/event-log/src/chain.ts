@@ -15,9 +15,21 @@ export interface ChainLink {
   hash: Buffer;
 }
 
+/** Where the log ends, and from where it is still here. */
+export interface ChainHead {
+  position: number;
+  hash: Buffer;
+  generation: string;
+  /** Position of the oldest event that was not dropped with its partition; 1 when none was. */
+  oldest: number;
+  /** Of the event before that. */
+  oldestHash: Buffer;
+}
+
 /** What can be verified: both twins. `after` is exclusive. */
 export interface ChainedLog {
   readChain(query: { after: number; limit: number }): Promise<ChainLink[]>;
+  chainHead(): Promise<ChainHead>;
 }
 
 /** hash(0) */
@@ -35,9 +47,9 @@ export function chainHash(previous: Buffer, event: Omit<ChainLink, 'hash'>): Buf
 
 export type ChainVerdict = { isIntact: true; position: number; hash: string } | { isIntact: false; position: number; reason: string };
 
-/** Walks the chain from a trusted link (default: the beginning) and stops at the first event that doesn't fit. */
-export async function verifyChain(log: ChainedLog, from: { position: number; hash: Buffer } = { position: 0, hash: genesisHash }): Promise<ChainVerdict> {
-  let { position, hash } = from;
+/** Walks the chain from a trusted link (default: the beginning, or what was dropped last) to the first event that doesn't fit. */
+export async function verifyChain(log: ChainedLog, from?: { position: number; hash: Buffer }): Promise<ChainVerdict> {
+  let { position, hash } = from ?? (await beginningOf(log));
   for (;;) {
     const links = await log.readChain({ after: position, limit: 1_000 });
     for (const link of links) {
@@ -50,4 +62,10 @@ export async function verifyChain(log: ChainedLog, from: { position: number; has
     }
     if (links.length === 0) return { isIntact: true, position, hash: hash.toString('hex') };
   }
+}
+
+/** The link before the oldest event. */
+export async function beginningOf(log: ChainedLog): Promise<{ position: number; hash: Buffer }> {
+  const { oldest, oldestHash } = await log.chainHead();
+  return { position: oldest - 1, hash: oldestHash };
 }

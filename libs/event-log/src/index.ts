@@ -8,7 +8,9 @@
  */
 export * from './port.ts';
 export { announcementOf, makeLocalAnnouncements, type Announce, type Appended } from './announce.ts';
-export { chainHash, genesisHash, verifyChain, type ChainedLog, type ChainLink, type ChainVerdict } from './chain.ts';
+export type { AuditedLog } from './audit/audited-log.ts';
+export { verifyLog, type VerifyOptions, type VerifyReport } from './audit/verify-log.ts';
+export { chainHash, genesisHash, verifyChain, type ChainedLog, type ChainHead, type ChainLink, type ChainVerdict } from './chain.ts';
 export { bucketOf, type Checkpoint, type CheckpointMove, type CheckpointStore, type ConsumerState } from './consumer/checkpoints.ts';
 export { runConsumer, type RunConsumerOptions } from './consumer/run-consumer.ts';
 export type { Timer } from './consumer/bucket.ts';
@@ -21,4 +23,5 @@ export { makePostgresEventLog, type PostgresEventLog, type PostgresEventLogOptio
 export { makePostgresCheckpoints, migrateConsumers, type PostgresCheckpointsOptions } from './postgres/postgres-checkpoints.ts';
 export { makePostgresLeases } from './postgres/postgres-leases.ts';
 export { postgresError } from './postgres/postgres-errors.ts';
+export { isSignedHead, logHeadsStream, makeLogSigner, parseLogPublicKey, type LogPublicKey, type LogSigner, type SignedHead } from './signed-head.ts';
 export { openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';

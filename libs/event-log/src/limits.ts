@@ -27,6 +27,10 @@ export const idleInTransactionTimeoutMs = 10_000;
 export const connectTimeoutMs = 5_000;
 export const connectionsMax = 4;
 
+/** A check of the whole log: streams whose version it remembers, and problems that it lists. */
+export const verifyStreamsMax = 100_000;
+export const verifyProblemsMax = 100;
+
 /** Fixed for ever: checkpoints are stored by bucket. */
 export const bucketCount = 16;
 /** A bucket takes no more events from the feed while it has this many waiting. */

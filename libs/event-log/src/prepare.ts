@@ -108,6 +108,15 @@ export function goneBefore(after: number, oldest: number): AppError {
   });
 }
 
+/** The same within a stream: what was dropped would be missing in its fold. */
+export function streamGoneBefore(stream: string, afterVersion: number, oldestVersion: number): AppError {
+  return new AppError(
+    'gone',
+    `stream ${stream} is here from version ${oldestVersion}: what came after ${afterVersion} before that was exported and dropped; take it from the files of plumb log export`,
+    { details: { stream, oldestVersion } },
+  );
+}
+
 export function conflictError(conflict: { stream: string; expected: number; actual: number }): AppError {
   const { stream, expected, actual } = conflict;
   return new AppError('conflict', `stream ${stream} is at version ${actual}, not at ${expected}: read it again and decide again`, {

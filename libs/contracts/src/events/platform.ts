@@ -64,3 +64,10 @@ export type CommandEvent =
 export type ServiceEvent =
   | { type: 'ServiceStarted'; data: { service: string; instance: string; pid: number; version: string } }
   | { type: 'ServiceExited'; data: { service: string; instance: string; pid: number; code: number | null; signal: string | null; restartInMs: number } };
+
+/** Stream `log-heads`. Written by api each hour in which something happened, and by `plumb log sign`. */
+export type LogEvent = {
+  type: 'LogHeadSigned';
+  /** `hash`: of the chain at `position`, hexadecimal. `signature`: Ed25519, base64, by the key with this id. */
+  data: { position: number; hash: string; generation: string; keyId: string; signature: string };
+};

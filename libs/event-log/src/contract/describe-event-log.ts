@@ -1,9 +1,10 @@
 import type { RecordedEvent } from '@plumbline/contracts';
 import { afterEach, beforeEach, describe } from 'vitest';
-import type { ChainedLog } from '../chain.ts';
+import type { AuditedLog } from '../audit/audited-log.ts';
 import type { CheckpointStore } from '../consumer/checkpoints.ts';
 import type { AnnouncementSource, EventLog, Leases } from '../port.ts';
 import { appendCases } from './append-cases.ts';
+import { auditCases } from './audit-cases.ts';
 import { concurrencyCases } from './concurrency-cases.ts';
 import { consumerCases } from './consumer-cases.ts';
 import { feedCases } from './feed-cases.ts';
@@ -12,7 +13,7 @@ import { parkingCases } from './parking-cases.ts';
 
 /** An empty log with what surrounds it. */
 export interface LogUnderTest<Tx> {
-  log: EventLog<Tx> & ChainedLog;
+  log: EventLog<Tx> & AuditedLog;
   leases: Leases;
   announcements: AnnouncementSource;
   checkpoints: CheckpointStore<Tx>;
@@ -27,6 +28,8 @@ export interface LogUnderTest<Tx> {
   tamper(position: number): Promise<void>;
   /** As after a recovery from an older copy: a new generation that ends at `position`. */
   recoverTo(position: number): Promise<void>;
+  /** Exports and drops what comes before position 4; at least five events must be there. */
+  dropFirstThree(): Promise<void>;
   /** Ends the transaction as a crash of the process or the server would. Absent where nothing can crash. */
   crash?: (tx: Tx) => Promise<void>;
   /** Statements that must be refused. Absent where there is no SQL. */
@@ -56,6 +59,7 @@ export function describeEventLog<Tx>(name: string, make: () => Promise<LogUnderT
     feedCases(subject);
     concurrencyCases(subject);
     leaseCases(subject);
+    auditCases(subject);
     consumerCases(subject);
     parkingCases(subject);
   });

@@ -1,9 +1,10 @@
 import { AppError, type Clock, type EventMetadata, type RecordedEvent } from '@plumbline/contracts';
 import { announcementOf, type Announce, type Appended } from '../announce.ts';
-import { chainHash, genesisHash, type ChainedLog, type ChainLink } from '../chain.ts';
+import type { AuditedLog } from '../audit/audited-log.ts';
+import { chainHash, genesisHash, type ChainLink } from '../chain.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, Leases } from '../port.ts';
-import { checkFeedQuery, conflictError, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import { checkFeedQuery, conflictError, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
 import type { MemoryDatabase, MemoryTx } from './memory-database.ts';
 import { makeMemoryLeases } from './memory-leases.ts';
 
@@ -15,10 +16,12 @@ export interface MemoryEventLogOptions {
   newId: () => string;
 }
 
-export interface MemoryEventLog extends EventLog<MemoryTx>, ChainedLog {
+export interface MemoryEventLog extends EventLog<MemoryTx>, AuditedLog {
   readonly leases: Leases;
   /** As after a recovery from an older copy: what came later is gone, and a new generation begins. */
   recoverTo(position: number): void;
+  /** As when the partitions before this position were exported and dropped. */
+  dropBefore(position: number): void;
   /** What no real log allows: for proving that the chain notices. */
   tamper(position: number, data: string): void;
 }
@@ -31,10 +34,25 @@ interface Writer {
 /** The committed events, and those of each stream. */
 class Links {
   all: ChainLink[] = [];
+  /** What comes before was dropped: it counts for versions and the chain, and is not to be had. */
+  oldest = 1;
   #streams = new Map<string, ChainLink[]>();
 
   of(stream: string): readonly ChainLink[] {
     return this.#streams.get(stream) ?? [];
+  }
+
+  after(position: number, limit: number): ChainLink[] {
+    const start = Math.max(position, this.oldest - 1);
+    return this.all.slice(start, start + limit);
+  }
+
+  ofAfter(stream: string, version: number): readonly ChainLink[] {
+    const history = this.of(stream);
+    const kept = history.filter((link) => link.position >= this.oldest);
+    const first = history.length - kept.length + 1;
+    if (first > version + 1 && history.length > version) throw streamGoneBefore(stream, version, first);
+    return kept.slice(version - first + 1);
   }
 
   add(link: ChainLink): void {
@@ -101,30 +119,56 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
       if (request.eventCount === 0) return [];
       return tx === undefined ? database.transaction((own) => appendWithin(own, request)) : appendWithin(tx, request);
     },
-    async readFeed(query) {
-      checkFeedQuery(query, feedPageEventsMax);
-      return { events: links.all.slice(query.after, query.after + query.limit).map(recordedEvent), head: links.all.length, generation };
-    },
-    async readStream(stream, { afterVersion = 0, limit } = {}) {
-      return links.of(stream).slice(afterVersion).slice(0, limit).map(recordedEvent);
-    },
-    async readChain({ after, limit }) {
-      return links.all.slice(after, after + limit);
-    },
-    async head() {
-      return { position: links.all.length, generation };
-    },
+    ...readsOf(links, () => generation),
+    ...auditOf(links, () => generation),
     transaction: (work) => database.transaction(work),
     close: () => Promise.resolve(),
     recoverTo(position) {
       links.keepUpTo(position);
       generation = newId();
     },
+    dropBefore(position) {
+      links.oldest = position;
+    },
     tamper(position, data) {
       const link = links.all[position - 1];
       if (link === undefined) throw new AppError('not-found', `no event at position ${position}`);
       link.data = data;
     },
+  };
+}
+
+function readsOf(links: Links, generation: () => string): Pick<MemoryEventLog, 'readFeed' | 'readStream' | 'readChain' | 'head'> {
+  return {
+    async readFeed(query) {
+      checkFeedQuery(query, feedPageEventsMax);
+      if (query.after < links.oldest - 1) throw goneBefore(query.after, links.oldest);
+      return { events: links.after(query.after, query.limit).map(recordedEvent), head: links.all.length, generation: generation() };
+    },
+    async readStream(stream, { afterVersion = 0, limit } = {}) {
+      return links.ofAfter(stream, afterVersion).slice(0, limit).map(recordedEvent);
+    },
+    async readChain({ after, limit }) {
+      return links.after(after, limit);
+    },
+    async head() {
+      return { position: links.all.length, generation: generation() };
+    },
+  };
+}
+
+function auditOf(links: Links, generation: () => string): Omit<AuditedLog, 'readChain'> {
+  return {
+    async chainHead() {
+      const { all, oldest } = links;
+      const hashAt = (position: number): Buffer => all[position - 1]?.hash ?? genesisHash;
+      return { position: all.length, hash: hashAt(all.length), generation: generation(), oldest, oldestHash: hashAt(oldest - 1) };
+    },
+    streamVersions: async (streams) => new Map(streams.flatMap((stream) => (links.of(stream).length > 0 ? [[stream, links.of(stream).length] as const] : []))),
+    versionsBefore: async (streams, position) =>
+      new Map(streams.flatMap((stream) => links.of(stream).flatMap((link) => (link.position < position ? [[stream, link.version] as const] : [])))),
+    // There is one structure only: nothing that could disagree.
+    disagreeingStreams: async () => [],
   };
 }
 
@@ -136,7 +180,7 @@ function chainOn(links: Links, staged: readonly ChainLink[], request: PreparedAp
   const answer: ChainLink[] = [];
   for (const { stream, expectedVersion, events } of request.parts) {
     const history = [...links.of(stream), ...staged.filter((link) => link.stream === stream)];
-    const recorded = new Map(history.map((link) => [link.id, link]));
+    const recorded = new Map(history.filter((link) => link.position >= links.oldest).map((link) => [link.id, link]));
     if (expectedVersion !== undefined && expectedVersion !== history.length && events.some((event) => !recorded.has(event.id))) {
       throw conflictError({ stream, expected: expectedVersion, actual: history.length });
     }

@@ -26,6 +26,7 @@ describeEventLog('in memory', async () => {
     },
     tamper: async (position) => log.tamper(position, '{"changed":true}'),
     recoverTo: async (position) => log.recoverTo(position),
+    dropFirstThree: async () => log.dropBefore(4),
     close: () => log.close(),
   };
 });

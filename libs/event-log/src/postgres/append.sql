@@ -26,6 +26,36 @@ begin
   return first_position + positions - 1;
 end $$;
 
+-- Removes the oldest partition, which must have been exported and its file found right. What the feed can still show and
+-- from where the chain can be followed is kept in the head, in the same transaction.
+create or replace function log.drop_partition(first_position bigint) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
+declare
+  head log.head%rowtype;
+  exported log.export%rowtype;
+  last_hash bytea;
+begin
+  select h.* into strict head from log.head h where h.is_only_row for update;
+  if head.oldest <> first_position then
+    raise exception 'the oldest partition begins at %, not at %', head.oldest, first_position using errcode = 'object_not_in_prerequisite_state';
+  end if;
+  select x.* into exported from log.export x where x.first_position = drop_partition.first_position and x.verified_at is not null;
+  if exported.last_position is null then
+    raise exception 'partition % is not exported, or its file was not verified', first_position using errcode = 'object_not_in_prerequisite_state';
+  end if;
+  if exported.last_position >= head.position then
+    raise exception 'partition % is the newest', first_position using errcode = 'object_not_in_prerequisite_state';
+  end if;
+  select e.hash into last_hash from log.event e where e.position = exported.last_position;
+  if last_hash is distinct from exported.hash_after then
+    raise exception 'partition % has changed since it was exported', first_position using errcode = 'object_not_in_prerequisite_state';
+  end if;
+  execute format('alter table log.event detach partition log.%I', 'event_from_' || first_position);
+  execute format('drop table log.%I', 'event_from_' || first_position);
+  update log.head h set oldest = exported.last_position + 1, oldest_hash = exported.hash_after where h.is_only_row;
+  return exported.last_position + 1;
+end $$;
+
 -- To be called when the database was recovered from an older copy: what readers know about positions ends here, and so
 -- do the epochs of leases, since the copy may not know the last of them.
 create or replace function log.begin_generation() returns uuid
@@ -181,3 +211,6 @@ create or replace function log.release_lease(lease text, held_epoch bigint) retu
 language sql security definer set search_path = pg_catalog, pg_temp as $$
   update log.lease l set expires_at = clock_timestamp() where l.name = lease and l.epoch = held_epoch
 $$;
+
+-- Functions are everybody's unless that is taken away; see grantLogAccess.
+revoke all on all functions in schema log from public;

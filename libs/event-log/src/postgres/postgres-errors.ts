@@ -26,3 +26,5 @@ function codeOf(error: unknown): string | undefined {
   const { code, driverError } = error as { code?: unknown; driverError?: unknown };
   return typeof code === 'string' ? code : codeOf(driverError);
 }
+
+export const noHead = (): AppError => new AppError('failed-precondition', 'the event log has no head row: run migrateEventLog on this database');

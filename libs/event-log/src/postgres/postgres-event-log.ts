@@ -1,12 +1,14 @@
 import { AppError, type RecordedEvent } from '@plumbline/contracts';
 import type { Pool } from 'pg';
 import { announcementOf, type Announce, type Appended } from '../announce.ts';
-import type { ChainedLog, ChainLink } from '../chain.ts';
+import type { AuditedLog } from '../audit/audited-log.ts';
 import { makeGroupCommit, type Outcome } from '../group-commit.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, FeedPage, SqlExecutor } from '../port.ts';
-import { checkFeedQuery, goneBefore, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import { checkFeedQuery, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
 import { appendRequests, eventColumns, recordedEvent, type EventRow } from './append.ts';
+import { auditOf } from './audit.ts';
+import { noHead } from './postgres-errors.ts';
 import { openPool, prepared, preparingExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
 
 export interface PostgresEventLogOptions {
@@ -16,7 +18,7 @@ export interface PostgresEventLogOptions {
   announce: Announce;
 }
 
-export interface PostgresEventLog extends EventLog<SqlExecutor>, ChainedLog {
+export interface PostgresEventLog extends EventLog<SqlExecutor>, AuditedLog {
   /**
    * Wraps somebody else's transactions (TypeORM's): what is appended with their `tx` is announced after their commit.
    * `work` must get the very executor that it passes on as `tx`.
@@ -78,7 +80,7 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
     readFeed: (query) => readFeed(executor, query),
     readStream: (stream, query = {}) => readStream(executor, stream, query),
     head: () => readHead(executor),
-    readChain: (query) => readChain(executor, query),
+    ...auditOf(executor),
     transaction: announcing(transactionsOf(pool)),
     announcing,
     async close() {
@@ -110,11 +112,11 @@ async function appendApart(executor: SqlExecutor, group: readonly PreparedAppend
 // One statement, so that the page and the head are of one moment.
 const feedSql = prepared(
   'feed',
-  `select h.position as head, h.generation, e.* from log.head h
+  `select h.position as head, h.generation, h.oldest, e.* from log.head h
   left join lateral (select ${eventColumns} from log.event where position > $1 order by position limit $2) e on true`,
 );
 
-type FeedRow = { head: string; generation: string } & (EventRow | { [column in keyof EventRow]: null });
+type FeedRow = { head: string; generation: string; oldest: string } & (EventRow | { [column in keyof EventRow]: null });
 
 async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }): Promise<FeedPage> {
   checkFeedQuery(query, feedPageEventsMax);
@@ -123,18 +125,31 @@ async function readFeed(executor: SqlExecutor, query: { after: number; limit: nu
   if (row === undefined) throw noHead();
   const page: FeedPage = { events: [], head: Number(row.head), generation: row.generation };
   for (const each of rows) if (each.position !== null) page.events.push(recordedEvent(each));
-  const oldest = page.events[0]?.position;
-  if (oldest !== undefined && oldest > query.after + 1) throw goneBefore(query.after, oldest);
+  const oldest = Number(row.oldest);
+  if (query.after < oldest - 1) throw goneBefore(query.after, oldest);
   return page;
 }
 
 async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]> {
+  const afterVersion = query.afterVersion ?? 0;
   const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
     stream,
-    query.afterVersion ?? 0,
+    afterVersion,
     query.limit ?? null,
   ]);
+  const first = rows[0]?.version ?? (await versionWithoutEvents(executor, stream, afterVersion));
+  if (first !== undefined && first > afterVersion + 1) throw streamGoneBefore(stream, afterVersion, first);
   return rows.map(recordedEvent);
+}
+
+/** When all events that would come next were dropped: the version of the next one that the stream will have. */
+async function versionWithoutEvents(executor: SqlExecutor, stream: string, afterVersion: number): Promise<number | undefined> {
+  const [row] = await executor.query<{ version: number }>(
+    `select s.version from log.stream s where s.id = $1 and s.version > $2
+     and not exists (select from log.event e where e.stream = $1 and e.version > $2)`,
+    [stream, afterVersion],
+  );
+  return row === undefined ? undefined : row.version + 1;
 }
 
 async function readHead(executor: SqlExecutor): Promise<{ position: number; generation: string }> {
@@ -142,13 +157,3 @@ async function readHead(executor: SqlExecutor): Promise<{ position: number; gene
   if (row === undefined) throw noHead();
   return { position: Number(row.position), generation: row.generation };
 }
-
-async function readChain(executor: SqlExecutor, { after, limit }: { after: number; limit: number }): Promise<ChainLink[]> {
-  const rows = await executor.query<EventRow & { hash: Buffer }>(`select ${eventColumns}, hash from log.event where position > $1 order by position limit $2`, [
-    after,
-    limit,
-  ]);
-  return rows.map((row): ChainLink => ({ ...row, position: Number(row.position) }));
-}
-
-const noHead = (): AppError => new AppError('failed-precondition', 'the event log has no head row: run migrateEventLog on this database');

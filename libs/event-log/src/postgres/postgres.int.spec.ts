@@ -39,6 +39,7 @@ async function emptyLog(): Promise<void> {
   await pool.query('drop schema if exists log cascade');
   await pool.query('drop schema if exists projections cascade');
   await migrateEventLog(pool);
+  await pool.query('select log.add_partition(3)');
   await migrateConsumers(sqlExecutorOf(pool), 'projections');
   await pool.query('create table projections.applied (n bigserial, id uuid)');
 }
@@ -81,6 +82,10 @@ describeEventLog<SqlExecutor>('PostgreSQL', async () => {
         `update log.head set position = ${position}, hash = (select hash from log.event where position = ${position})`,
         'select log.begin_generation()',
       ),
+    async dropFirstThree() {
+      await pool.query('insert into log.export select 1, 3, hash, now(), now() from log.event where position = 3');
+      await pool.query('select log.drop_partition(1)');
+    },
     async crash(tx) {
       await tx.query('select pg_terminate_backend(pg_backend_pid())');
     },
@@ -109,9 +114,8 @@ describe('event log: PostgreSQL only', () => {
     await log.close();
   });
 
-  it('goes on into the next partition, within one append too; behind a dropped one it says gone', async () => {
+  it('goes on into the next partition, within one append too', async () => {
     await emptyLog();
-    await pool.query('select log.add_partition(3)');
     await pool.query('select log.add_partition(2)');
     const log = makePostgresEventLog({ connection: pool, ...quiet });
     const recorded = await log.append([{ stream: 'a-1', events: Array.from({ length: 7 }, () => newEvent()) }]);
@@ -121,10 +125,6 @@ describe('event log: PostgreSQL only', () => {
     const { rows } = await pool.query("select inhrelid::regclass::text as name from pg_inherits where inhparent = 'log.event'::regclass order by 1");
     expect(rows).toEqual([{ name: 'log.event_from_1' }, { name: 'log.event_from_4' }, { name: 'log.event_from_6' }]);
     expect(await verifyChain(log)).toMatchObject({ isIntact: true, position: 7 });
-
-    await pool.query('drop table log.event_from_1');
-    await expect(log.readFeed({ after: 0, limit: 10 })).rejects.toMatchObject({ code: 'gone', details: { oldest: 4 } });
-    expect((await log.readFeed({ after: 3, limit: 10 })).events).toEqual(recorded.slice(3));
   });
 
   it('lets only the one fail that PostgreSQL refuses, of those that went together', async () => {

@@ -57,6 +57,15 @@ create table if not exists log.lease (
   expires_at timestamptz not null
 ) with (fillfactor = 50);
 
+-- Partitions that were written to a file, and whether the file was read again and found right.
+create table if not exists log.export (
+  first_position bigint      not null primary key,
+  last_position  bigint      not null,
+  hash_after     bytea       not null,
+  exported_at    timestamptz not null default now(),
+  verified_at    timestamptz
+);
+
 insert into log.head (position, hash, at, generation, capacity)
 values (0, decode(repeat('00', 32), 'hex'), '-infinity', gen_random_uuid(), 0)
 on conflict do nothing;
