@@ -8,6 +8,7 @@
  */
 export * from './port.ts';
 export { announcementOf, makeLocalAnnouncements, type Announce, type Appended } from './announce.ts';
+export { archiveLines, checkArchive, type ArchiveHeader } from './archive/archive.ts';
 export type { AuditedLog } from './audit/audited-log.ts';
 export { verifyLog, type VerifyOptions, type VerifyReport } from './audit/verify-log.ts';
 export { chainHash, genesisHash, verifyChain, type ChainedLog, type ChainHead, type ChainLink, type ChainVerdict } from './chain.ts';
@@ -20,6 +21,18 @@ export { makeMemoryDatabase, type AfterTransaction, type MemoryDatabase, type Me
 export { makeMemoryEventLog, type MemoryEventLog, type MemoryEventLogOptions } from './memory/memory-event-log.ts';
 export { migrateEventLog } from './postgres/migrate.ts';
 export { makePostgresEventLog, type PostgresEventLog, type PostgresEventLogOptions } from './postgres/postgres-event-log.ts';
+export {
+  beginGeneration,
+  consumersBehind,
+  dropPartition,
+  findPartition,
+  listPartitions,
+  recordExport,
+  recordVerified,
+  type ConsumerBehind,
+  type LogPartition,
+} from './postgres/partitions.ts';
+export { grantLogAccess } from './postgres/roles.ts';
 export { makePostgresCheckpoints, migrateConsumers, type PostgresCheckpointsOptions } from './postgres/postgres-checkpoints.ts';
 export { makePostgresLeases } from './postgres/postgres-leases.ts';
 export { postgresError } from './postgres/postgres-errors.ts';

@@ -7,7 +7,8 @@ const connectionMessages = /^(Connection terminated|timeout exceeded when trying
 
 /**
  * PostgreSQL's errors as ours: no connection, a lock that wasn't to be had, a deadlock → `unavailable`, retry later; a
- * statement that took too long → `deadline-exceeded`; anything else is `internal`: our SQL was wrong. An AppError
+ * statement that took too long → `deadline-exceeded`; what our functions refuse → `failed-precondition`; what the role
+ * may not → `permission-denied`; anything else is `internal`: our SQL was wrong. An AppError
  * comes back as it is. TypeORM's wrapping is looked through.
  */
 export function postgresError(error: unknown, doing: string): AppError {
@@ -18,6 +19,8 @@ export function postgresError(error: unknown, doing: string): AppError {
   const isConnection = code === undefined ? connectionMessages.test(said) : code.startsWith('08') || systemErrors.has(code);
   if (isConnection || (code !== undefined && unavailableStates.has(code))) return new AppError('unavailable', message, { retry: 'later', cause: error });
   if (code === '57014') return new AppError('deadline-exceeded', message, { retry: 'later', cause: error });
+  if (code === '55000') return new AppError('failed-precondition', message, { cause: error });
+  if (code === '42501') return new AppError('permission-denied', `${message}; see plumb log grant`, { cause: error });
   return new AppError('internal', message, { cause: error, details: code === undefined ? {} : { sqlState: code } });
 }
 

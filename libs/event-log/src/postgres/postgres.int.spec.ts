@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeLocalAnnouncements } from '../announce.ts';
@@ -7,50 +6,26 @@ import { runConsumer } from '../consumer/run-consumer.ts';
 import { describeEventLog } from '../contract.ts';
 import { newEvent } from '../contract/sample-events.ts';
 import type { SqlExecutor } from '../port.ts';
+import { makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
 import { migrateEventLog } from './migrate.ts';
-import { makePostgresCheckpoints, migrateConsumers } from './postgres-checkpoints.ts';
+import { makePostgresCheckpoints } from './postgres-checkpoints.ts';
 import { makePostgresEventLog } from './postgres-event-log.ts';
 import { makePostgresLeases } from './postgres-leases.ts';
 import { openPool, sqlExecutorOf, transactionsOf } from './sql-executor.ts';
 
-const server = process.env['TEST_POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
-const database = `event_log_${randomUUID().replaceAll('-', '')}`;
-const url = Object.assign(new URL(server), { pathname: `/${database}` }).href;
-
-async function onServer(sql: string): Promise<void> {
-  const pool = openPool(server, { connections: 1 });
-  await pool.query(sql);
-  await pool.end();
-}
-
+let database: TestDatabase;
 let pool: Pool;
+let url: string;
 
 beforeAll(async () => {
-  await onServer(`create database ${database}`);
-  pool = openPool(url, { connections: 20 });
+  database = await makeTestDatabase();
+  ({ pool, url } = database);
 });
 
-afterAll(async () => {
-  await pool.end();
-  await onServer(`drop database ${database} with (force)`);
-});
+afterAll(() => database.drop());
 
-async function emptyLog(): Promise<void> {
-  await pool.query('drop schema if exists log cascade');
-  await pool.query('drop schema if exists projections cascade');
-  await migrateEventLog(pool);
-  await pool.query('select log.add_partition(3)');
-  await migrateConsumers(sqlExecutorOf(pool), 'projections');
-  await pool.query('create table projections.applied (n bigserial, id uuid)');
-}
-
-/** As only a superuser could. */
-async function behindTheTrigger(...statements: string[]): Promise<void> {
-  await transactionsOf(pool)(async (tx) => {
-    await tx.query('set local session_replication_role = replica');
-    for (const statement of statements) await tx.query(statement);
-  });
-}
+const emptyLog = (): Promise<void> => database.emptyLog();
+const behindTheTrigger = (...statements: string[]): Promise<void> => database.behindTheTrigger(...statements);
 
 describeEventLog<SqlExecutor>('PostgreSQL', async () => {
   await emptyLog();

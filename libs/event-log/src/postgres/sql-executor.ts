@@ -7,25 +7,32 @@ import { postgresError } from './postgres-errors.ts';
 /** Runs `work` in a transaction: committed when it resolves, rolled back when it rejects. */
 export type TransactionRunner<Tx> = <R>(work: (tx: Tx) => Promise<R>) => Promise<R>;
 
-/** Start-up options of a session that writes to the log: nothing waits, runs or idles in a transaction for ever. */
-export const sessionOptions = [
-  `lock_timeout=${lockTimeoutMs}`,
-  `statement_timeout=${statementTimeoutMs}`,
-  `idle_in_transaction_session_timeout=${idleInTransactionTimeoutMs}`,
-  'timezone=UTC',
-  'jit=off',
-]
-  .map((setting) => `-c ${setting}`)
-  .join(' ');
+const optionsWith = (timeoutMs: number): string =>
+  [
+    `lock_timeout=${lockTimeoutMs}`,
+    `statement_timeout=${timeoutMs}`,
+    `idle_in_transaction_session_timeout=${idleInTransactionTimeoutMs}`,
+    'timezone=UTC',
+    'jit=off',
+  ]
+    .map((setting) => `-c ${setting}`)
+    .join(' ');
 
-/** A pool with the session options above. Connections that break while idle are replaced, not fatal. */
-export function openPool(url: string, options: { connections?: number; applicationName?: string } = {}): Pool {
+/** Start-up options of a session that writes to the log: nothing waits, runs or idles in a transaction for ever. */
+export const sessionOptions = optionsWith(statementTimeoutMs);
+
+/**
+ * A pool with the session options above. Connections that break while idle are replaced, not fatal.
+ *
+ * @param options statementTimeoutMs: for whoever reads the whole log on purpose; 0 is no bound
+ */
+export function openPool(url: string, options: { connections?: number; applicationName?: string; statementTimeoutMs?: number } = {}): Pool {
   const pool = new Pool({
     connectionString: url,
     max: options.connections ?? connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     application_name: options.applicationName ?? 'plumbline event log',
-    options: sessionOptions,
+    options: optionsWith(options.statementTimeoutMs ?? statementTimeoutMs),
   });
   const ignore = (): void => undefined; // the query in hand, or the next one, fails and says so
   pool.on('error', ignore);
