@@ -10,6 +10,7 @@ export * from './port.ts';
 export { announcementOf, makeLocalAnnouncements, type Announce, type Appended } from './announce.ts';
 export { archiveLines, checkArchive, type ArchiveHeader } from './archive/archive.ts';
 export type { AuditedLog } from './audit/audited-log.ts';
+export { signLog } from './audit/sign-log.ts';
 export { verifyLog, type VerifyOptions, type VerifyReport } from './audit/verify-log.ts';
 export { chainHash, genesisHash, verifyChain, type ChainedLog, type ChainHead, type ChainLink, type ChainVerdict } from './chain.ts';
 export { bucketOf, type Checkpoint, type CheckpointMove, type CheckpointStore, type ConsumerState } from './consumer/checkpoints.ts';

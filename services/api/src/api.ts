@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { makeLogSigner } from '@plumbline/event-log';
 import type { KubeClient } from '@plumbline/kube';
 import { signCallerToken } from '@plumbline/platform';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
@@ -12,6 +13,7 @@ import { makeStatusProjection } from './applications/status-projection.ts';
 import { makeCommands } from './commands/commands.ts';
 import type { Door } from './door.ts';
 import { watchHead } from './events/head-watch.ts';
+import { signHeads } from './events/log-heads.ts';
 import { guardHttp } from './http.ts';
 import { limits } from './limits.ts';
 import { sqlOf } from '@plumbline/platform';
@@ -33,6 +35,7 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
   const settings = watchControlSettings(kube, namespace);
   const catalogue = watchApplications(kube, namespace, statuses);
   const headWatch = watchHead(eventLog, announcements);
+  const heads = signHeads({ eventLog, signer: makeLogSigner(key), event: context.event, clock, log }, limits.signHeadLookMs);
   const commands = makeCommands({ eventLog, event: context.event.bind(context), newId: randomUUID, readModels: () => [statusReader, accessReader] });
 
   const door: Door = {
@@ -62,7 +65,7 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
     configureHttp: (app) => guardHttp(app, door),
     stop: async () => {
       headWatch.stop();
-      await Promise.all([catalogue.stop(), settings.stop()]);
+      await Promise.all([heads.stop(), catalogue.stop(), settings.stop()]);
       await kube.close();
     },
   };

@@ -30,6 +30,8 @@ export const limits = {
   webhookUrlCharsMax: 2_048,
   /** Rows of the table of refused webhooks (one per source, reason and minute). */
   refusedWebhookRowsMax: 10_000,
+  /** The head of the log is signed once an hour; this often it is looked whether it was. */
+  signHeadLookMs: 300_000,
   nameCharsMax: 253,
   selectorCharsMax: 4_096,
   fieldPathsMax: 100,
