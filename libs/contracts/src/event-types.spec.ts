@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { arbitraryOf } from '../test/arbitrary.ts';
 import {
   addToLock,
   howToUpdate,
@@ -16,6 +15,7 @@ import {
   versionsOf,
   writeSchemaFile,
 } from '../test/schema-files.ts';
+import type { JsonSchema } from '../test/schema-files.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { evolveApplicationStatus, initialApplicationStatus } from './application-status.ts';
 import type { RecordedEvent } from './event.ts';
@@ -202,3 +202,36 @@ describe('a change of a schema', () => {
     ['one value more', z.object({ a: z.enum(['x']), b: z.array(z.object({ c: z.number() })) }), false],
   ])('%s', (_what, after, isAllowed) => expect(isExtension(before, jsonSchemaOf(after))).toBe(isAllowed));
 });
+
+/** Any value that fits a JSON Schema, as far as the schemas of events go. */
+function arbitraryOf(schema: JsonSchema): fc.Arbitrary<unknown> {
+  if (Array.isArray(schema['anyOf'])) return fc.oneof(...(schema['anyOf'] as JsonSchema[]).map(arbitraryOf));
+  if (Array.isArray(schema['enum'])) return fc.constantFrom(...(schema['enum'] as unknown[]));
+  switch (schema['type']) {
+    case 'string':
+      return fc.string();
+    case 'number':
+      return fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }));
+    case 'boolean':
+      return fc.boolean();
+    case 'null':
+      return fc.constant(null);
+    case 'array':
+      return fc.array(arbitraryOf(schema['items'] as JsonSchema), { maxLength: 3 });
+    case 'object':
+      return objectOf(schema);
+    default:
+      return fc.jsonValue({ maxDepth: 1 });
+  }
+}
+
+function objectOf(schema: JsonSchema): fc.Arbitrary<unknown> {
+  const {
+    properties,
+    required = [],
+    additionalProperties,
+  } = schema as { properties?: Record<string, JsonSchema>; required?: string[]; additionalProperties?: JsonSchema };
+  if (properties === undefined) return fc.dictionary(fc.string(), arbitraryOf(additionalProperties ?? {}), { maxKeys: 3 });
+  const members = Object.fromEntries(Object.entries(properties).map(([name, member]) => [name, arbitraryOf(member)]));
+  return fc.record(members, { requiredKeys: required });
+}

@@ -7,7 +7,7 @@
  * only make it quick. It knows no transport: whoever composes a process connects `announce` and `AnnouncementSource`.
  */
 export * from './port.ts';
-export { announcementOf, makeLocalAnnouncements, type Announce, type Appended } from './announce.ts';
+export { announcementOf, makeLocalAnnouncements, upcastAnnouncements, type Announce, type Appended } from './announce.ts';
 export { chainHash, genesisHash, verifyChain, type ChainedLog, type ChainLink, type ChainVerdict } from './chain.ts';
 export { bucketOf, type Checkpoint, type CheckpointMove, type CheckpointStore, type ConsumerState } from './consumer/checkpoints.ts';
 export { runConsumer, type RunConsumerOptions } from './consumer/run-consumer.ts';

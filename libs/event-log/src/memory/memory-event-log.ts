@@ -1,9 +1,9 @@
-import { AppError, type Clock, type EventMetadata, type RecordedEvent } from '@plumbline/contracts';
+import { AppError, type Clock, type EventMetadata, type RecordedEvent, type Upcast } from '@plumbline/contracts';
 import { announcementOf, type Announce, type Appended } from '../announce.ts';
 import { chainHash, genesisHash, type ChainedLog, type ChainLink } from '../chain.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog } from '../port.ts';
-import { checkFeedQuery, conflictError, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import { checkFeedQuery, checkTime, conflictError, prepareAppend, type PreparedAppend } from '../prepare.ts';
 import type { MemoryDatabase, MemoryTx } from './memory-database.ts';
 
 export interface MemoryEventLogOptions {
@@ -12,6 +12,8 @@ export interface MemoryEventLogOptions {
   clock: Clock;
   /** A new id at each call; names the generations. */
   newId: () => string;
+  /** See PostgresEventLogOptions. */
+  upcast?: Upcast;
 }
 
 export interface MemoryEventLog extends EventLog<MemoryTx>, ChainedLog {
@@ -51,7 +53,8 @@ class Links {
 }
 
 /** The twin of the log in PostgreSQL, with the same chain, texts, transactions and refusals; nothing outlives the process. */
-export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryEventLogOptions): MemoryEventLog {
+export function makeMemoryEventLog({ database, announce, clock, newId, upcast = (recorded) => recorded }: MemoryEventLogOptions): MemoryEventLog {
+  const recordedEvent = (link: ChainLink): RecordedEvent => upcast(eventOf(link));
   let generation = newId();
   const links = new Links();
   const writers = new WeakMap<MemoryTx, Writer>();
@@ -109,6 +112,11 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
     async head() {
       return { position: links.all.length, generation };
     },
+    async positionAt(time) {
+      const ms = Date.parse(checkTime(time));
+      // Times never go backwards, and are whole milliseconds here.
+      return links.all.findLastIndex((link) => Date.parse(link.at) <= ms) + 1;
+    },
     transaction: (work) => database.transaction(work),
     close: () => Promise.resolve(),
     recoverTo(position) {
@@ -153,7 +161,7 @@ function chainOn(links: Links, staged: readonly ChainLink[], request: PreparedAp
 const instant = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
 
 /** Parsed anew for each reader: nobody can change what another reads. */
-const recordedEvent = ({ position, id, stream, version, type, at, metadata, data }: ChainLink): RecordedEvent => ({
+const eventOf = ({ position, id, stream, version, type, at, metadata, data }: ChainLink): RecordedEvent => ({
   position,
   id,
   stream,

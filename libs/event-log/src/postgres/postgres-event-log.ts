@@ -1,11 +1,11 @@
-import { AppError, type RecordedEvent } from '@plumbline/contracts';
+import { AppError, type RecordedEvent, type Upcast } from '@plumbline/contracts';
 import type { Pool } from 'pg';
 import { announcementOf, type Announce, type Appended } from '../announce.ts';
 import type { ChainedLog, ChainLink } from '../chain.ts';
 import { makeGroupCommit, type Outcome } from '../group-commit.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, FeedPage, SqlExecutor } from '../port.ts';
-import { checkFeedQuery, goneBefore, prepareAppend, type PreparedAppend } from '../prepare.ts';
+import { checkFeedQuery, checkTime, goneBefore, prepareAppend, type PreparedAppend } from '../prepare.ts';
 import { appendRequests, eventColumns, recordedEvent, type EventRow } from './append.ts';
 import { openPool, sqlExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
 
@@ -14,6 +14,8 @@ export interface PostgresEventLogOptions {
   connection: string | Pool;
   /** Called after each commit; must not throw. */
   announce: Announce;
+  /** Lifts what was recorded to the versions that this process knows; never throws. Default: as recorded. */
+  upcast?: Upcast;
 }
 
 export interface PostgresEventLog extends EventLog<SqlExecutor>, ChainedLog {
@@ -25,13 +27,13 @@ export interface PostgresEventLog extends EventLog<SqlExecutor>, ChainedLog {
 }
 
 /** The log in PostgreSQL; its schema is made by `migrateEventLog`. */
-export function makePostgresEventLog({ connection, announce }: PostgresEventLogOptions): PostgresEventLog {
+export function makePostgresEventLog({ connection, announce, upcast = asRecorded }: PostgresEventLogOptions): PostgresEventLog {
   const pool = typeof connection === 'string' ? openPool(connection) : connection;
   const executor = sqlExecutorOf(pool);
   const openTransactions = new WeakMap<SqlExecutor, Appended>();
 
   const appendInGroup = makeGroupCommit(async (group) => {
-    const { outcomes, appended } = await appendApart(executor, group);
+    const { outcomes, appended } = await appendApart(executor, group, upcast);
     announceAppended(appended);
     return outcomes;
   });
@@ -44,7 +46,7 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
   }
 
   async function appendWithin(tx: SqlExecutor, request: PreparedAppend): Promise<RecordedEvent[]> {
-    const { outcomes, appended } = await appendRequests(tx, [request]);
+    const { outcomes, appended } = await appendRequests(tx, [request], upcast);
     const open = openTransactions.get(tx);
     if (open !== undefined) {
       open.generation = appended.generation;
@@ -75,8 +77,9 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
       if (request.eventCount === 0) return [];
       return options.tx === undefined ? appendInGroup(request) : appendWithin(options.tx, request);
     },
-    readFeed: (query) => readFeed(executor, query),
-    readStream: (stream, query = {}) => readStream(executor, stream, query),
+    readFeed: (query) => readFeed(executor, query, upcast),
+    readStream: async (stream, query = {}) => (await readStream(executor, stream, query)).map((row) => recordedEvent(row, upcast)),
+    positionAt: (time) => positionAt(executor, time),
     head: () => readHead(executor),
     readChain: (query) => readChain(executor, query),
     transaction: announcing(transactionsOf(pool)),
@@ -91,16 +94,20 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
  * One call for the group. When PostgreSQL refuses the call itself, each request is tried alone, so that only the one
  * that it can't take fails; when it is away, all fail alike.
  */
-async function appendApart(executor: SqlExecutor, group: readonly PreparedAppend[]): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] }> {
+async function appendApart(
+  executor: SqlExecutor,
+  group: readonly PreparedAppend[],
+  upcast: Upcast,
+): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] }> {
   try {
-    const { outcomes, appended } = await appendRequests(executor, group);
+    const { outcomes, appended } = await appendRequests(executor, group, upcast);
     return { outcomes, appended: [appended] };
   } catch (error) {
     if (group.length === 1 || AppError.from(error).code !== 'internal') return { outcomes: group.map(() => ({ error })), appended: [] };
   }
   const apart: { outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] } = { outcomes: [], appended: [] };
   for (const request of group) {
-    const { outcomes, appended } = await appendApart(executor, [request]);
+    const { outcomes, appended } = await appendApart(executor, [request], upcast);
     apart.outcomes.push(...outcomes);
     apart.appended.push(...appended);
   }
@@ -113,25 +120,38 @@ const feedSql = `select h.position as head, h.generation, e.* from log.head h
 
 type FeedRow = { head: string; generation: string } & (EventRow | { [column in keyof EventRow]: null });
 
-async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }): Promise<FeedPage> {
+async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }, upcast: Upcast): Promise<FeedPage> {
   checkFeedQuery(query, feedPageEventsMax);
   const rows = await executor.query<FeedRow>(feedSql, [query.after, query.limit]);
   const [row] = rows;
   if (row === undefined) throw noHead();
   const page: FeedPage = { events: [], head: Number(row.head), generation: row.generation };
-  for (const each of rows) if (each.position !== null) page.events.push(recordedEvent(each));
+  for (const each of rows) if (each.position !== null) page.events.push(recordedEvent(each, upcast));
   const oldest = page.events[0]?.position;
   if (oldest !== undefined && oldest > query.after + 1) throw goneBefore(query.after, oldest);
   return page;
 }
 
-async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]> {
-  const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
+async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }): Promise<EventRow[]> {
+  return executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
     stream,
     query.afterVersion ?? 0,
     query.limit ?? null,
   ]);
-  return rows.map(recordedEvent);
+}
+
+/** Times never go backwards along positions, and positions have no gaps: halved, each look one row of the primary key. */
+const positionAtSql = `with recursive search(low, high) as (
+    select (select coalesce(min(position), 1) from log.event) - 1, h.position from log.head h
+    union all
+    select case when e.at <= $1::timestamptz then s.middle else s.low end, case when e.at <= $1::timestamptz then s.high else s.middle - 1 end
+    from (select low, high, (low + high + 1) / 2 as middle from search where low < high) s join log.event e on e.position = s.middle
+  ) select low as position from search where low >= high`;
+
+async function positionAt(executor: SqlExecutor, time: string): Promise<number> {
+  const [row] = await executor.query<{ position: string }>(positionAtSql, [checkTime(time)]);
+  if (row === undefined) throw noHead();
+  return Number(row.position);
 }
 
 async function readHead(executor: SqlExecutor): Promise<{ position: number; generation: string }> {
@@ -147,5 +167,7 @@ async function readChain(executor: SqlExecutor, { after, limit }: { after: numbe
   ]);
   return rows.map((row): ChainLink => ({ ...row, position: Number(row.position) }));
 }
+
+const asRecorded: Upcast = (recorded) => recorded;
 
 const noHead = (): AppError => new AppError('failed-precondition', 'the event log has no head row: run migrateEventLog on this database');

@@ -5,7 +5,7 @@ import { makeLocalAnnouncements } from '../announce.ts';
 import { verifyChain } from '../chain.ts';
 import { runConsumer } from '../consumer/run-consumer.ts';
 import { describeEventLog } from '../contract.ts';
-import { newEvent } from '../contract/sample-events.ts';
+import { newEvent, sampleUpcast } from '../contract/sample-events.ts';
 import type { SqlExecutor } from '../port.ts';
 import { migrateEventLog } from './migrate.ts';
 import { makePostgresCheckpoints, migrateConsumers } from './postgres-checkpoints.ts';
@@ -53,7 +53,7 @@ async function behindTheTrigger(...statements: string[]): Promise<void> {
 describeEventLog<SqlExecutor>('PostgreSQL', async () => {
   await emptyLog();
   const announcements = makeLocalAnnouncements();
-  const log = makePostgresEventLog({ connection: pool, announce: announcements.announce });
+  const log = makePostgresEventLog({ connection: pool, announce: announcements.announce, upcast: sampleUpcast });
   return {
     log,
     announcements,
