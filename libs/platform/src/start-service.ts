@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { feedSubject } from '@plumbline/contracts';
+import { feedSubject, upcast } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
 import { makeAnnouncements, makeNatsBus } from '@plumbline/bus';
-import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf } from '@plumbline/event-log';
+import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf, upcastAnnouncements } from '@plumbline/event-log';
 import type { RunningConsumer } from '@plumbline/event-log';
 import { makeJobs } from '@plumbline/jobs';
 import type { DataSource } from 'typeorm';
@@ -18,6 +18,7 @@ import { makeMetrics } from './metrics.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openStores } from './stores.ts';
 import type { RunningService, ServiceContext, ServiceDefinition, StartedService } from './service.ts';
+import { understanding } from './understanding.ts';
 
 /**
  * Starts a service from an environment: used by main.ts, by development mode (all services in one process) and by tests.
@@ -82,7 +83,7 @@ async function openContext<C>(
   opened.defer(() => stores.close());
   const database = await openServiceDatabase(definition, databaseUrl, log);
   opened.defer(() => database.destroy());
-  const announcements = makeAnnouncements(bus);
+  const announcements = upcastAnnouncements(makeAnnouncements(bus), upcast);
   const transaction = stores.eventLog.announcing(transactionsOf(poolOf(database)));
   const checkpoints = makePostgresCheckpoints({ schema: schemaOf(name), transaction });
   const jobs = makeJobs({ ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }), databaseUrl, prefix: `${prefix}:${name}`, log, metrics });
@@ -103,7 +104,15 @@ async function openContext<C>(
     jobs,
     transaction,
     async consume(consumer) {
-      const started = await runConsumer({ log: stores.eventLog, announcements, checkpoints, consumer, clock: Date.now, logger: log, metrics });
+      const started = await runConsumer({
+        log: stores.eventLog,
+        announcements,
+        checkpoints,
+        consumer: understanding(consumer),
+        clock: Date.now,
+        logger: log,
+        metrics,
+      });
       consumers.push(started);
       return started;
     },
