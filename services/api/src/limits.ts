@@ -9,6 +9,8 @@ export const limits = {
   eventsWaitSecondsMax: 60,
   /** Pages of the feed read for one page of a caller who may see few of the events. */
   feedPagesPerAnswerMax: 10,
+  /** Values of one parameter of an event filter. */
+  eventFilterValuesMax: 100,
   /** Open event streams and waiting pages together. */
   eventWatchersMax: 1_000,
   heartbeatMs: 15_000,
