@@ -7,13 +7,14 @@
  */
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import { defineService } from '@plumbline/platform';
-import { z } from 'zod';
 import { startApi } from './api.ts';
+import { apiVariables } from './config.ts';
+import type { ApiConfig } from './config.ts';
 import { CreateApiTables1767225600002 } from './migrations.ts';
 
-export const api = defineService({
+export const api = defineService<ApiConfig>({
   name: 'api',
-  config: z.object({}),
+  config: apiVariables,
   migrations: [CreateApiTables1767225600002],
   start: async (context) => {
     const { config, log, clock } = context;

@@ -76,6 +76,7 @@ class Links {
 export function makeMemoryEventLog({ database, announce, clock, newId, upcast = (recorded) => recorded }: MemoryEventLogOptions): MemoryEventLog {
   const recordedEvent = (link: ChainLink): RecordedEvent => upcast(eventOf(link));
   let generation = newId();
+  const generations = [{ id: generation, beganAfter: 0 }];
   const links = new Links();
   const writers = new WeakMap<MemoryTx, Writer>();
   const { leases, checkFence } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
@@ -124,11 +125,16 @@ export function makeMemoryEventLog({ database, announce, clock, newId, upcast = 
     },
     ...readsOf(links, () => generation, recordedEvent),
     ...auditOf(links, () => generation),
+    async resumeAfter(known) {
+      const index = generations.findIndex(({ id }) => id === known);
+      return index < 0 ? 0 : Math.min(links.all.length, ...generations.slice(index + 1).map(({ beganAfter }) => beganAfter));
+    },
     transaction: (work) => database.transaction(work),
     close: () => Promise.resolve(),
     recoverTo(position) {
       links.keepUpTo(position);
       generation = newId();
+      generations.push({ id: generation, beganAfter: position });
     },
     dropBefore(position) {
       links.oldest = position;

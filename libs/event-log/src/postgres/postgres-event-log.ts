@@ -83,6 +83,7 @@ export function makePostgresEventLog({ connection, announce, upcast = asRecorded
     readStream: async (stream, query = {}) => (await readStream(executor, stream, query)).map((row) => recordedEvent(row, upcast)),
     positionAt: (time) => positionAt(executor, time),
     head: () => readHead(executor),
+    resumeAfter: (generation) => resumeAfter(executor, generation),
     ...auditOf(executor),
     transaction: announcing(transactionsOf(pool)),
     announcing,
@@ -177,6 +178,16 @@ async function readHead(executor: SqlExecutor): Promise<{ position: number; gene
   const [row] = await executor.query<{ position: string; generation: string }>('select position, generation from log.head');
   if (row === undefined) throw noHead();
   return { position: Number(row.position), generation: row.generation };
+}
+
+const resumeAfterSql = `select case when not exists (select from log.generation where id::text = $1) then 0 else
+  coalesce((select min(later.began_after) from log.generation later join log.generation known on known.id::text = $1 and later.ordinal > known.ordinal), h.position) end as position
+  from log.head h`;
+
+async function resumeAfter(executor: SqlExecutor, generation: string): Promise<number> {
+  const [row] = await executor.query<{ position: string }>(resumeAfterSql, [generation]);
+  if (row === undefined) throw noHead();
+  return Number(row.position);
 }
 
 const asRecorded: Upcast = (recorded) => recorded;

@@ -7,10 +7,7 @@ describe('a filter', () => {
 
   it('takes values that are repeated, and values with commas', () =>
     expect(
-      parseEventFilter(
-        { category: ['application', 'command'], application: 'web,team-a/db', project: 'default', type: 'SyncFailed,DriftDetected' },
-        'argocd',
-      ),
+      parseEventFilter({ category: ['application', 'command'], application: 'web,team-a/db', project: 'default', type: 'SyncFailed,DriftDetected' }, 'argocd'),
     ).toEqual({
       categories: ['application', 'command'],
       applications: ['argocd/web', 'team-a/db'],
