@@ -39,34 +39,43 @@ async function best(events: number, read: () => Promise<unknown>): Promise<{ per
   return { perSecond: Math.round((events / shortestMs) * 1000), events };
 }
 
-async function readBare(executor: SqlExecutor): Promise<void> {
-  for (let after = 0; ;) {
-    const rows = await executor.query<{ position: string }>(
-      'select position, id, stream, version, type, metadata, data, at from log.event where position > $1 order by position limit $2',
-      [after, pageEvents],
-    );
-    if (rows.length === 0) return;
-    after = Number(rows.at(-1)?.position);
+/**
+ * Positions are dense, so the next page is asked for while the one before is looked at; ends with a page that isn't full.
+ */
+async function eachPage<Row>(read: (after: number) => Promise<Row[]>, take: (rows: Row[]) => void): Promise<void> {
+  let coming = read(0);
+  for (let after = pageEvents; ; after += pageEvents) {
+    const rows = await coming;
+    if (rows.length === pageEvents) coming = read(after);
+    take(rows);
+    if (rows.length < pageEvents) return;
   }
 }
 
-async function readRaw(log: PostgresEventLog): Promise<void> {
-  for (let after = 0; ;) {
-    const links = await log.readChain({ after, limit: pageEvents });
-    if (links.length === 0) return;
-    after = links.at(-1)?.position ?? after;
-  }
+function readBare(executor: SqlExecutor): Promise<void> {
+  const sql = 'select position, id, stream, version, type, metadata, data, at::text from log.event where position > $1 order by position limit $2';
+  return eachPage(
+    (after) => executor.query(sql, [after, pageEvents]),
+    () => undefined,
+  );
 }
+
+const readRaw = (log: PostgresEventLog): Promise<void> =>
+  eachPage(
+    (after) => log.readChain({ after, limit: pageEvents }),
+    () => undefined,
+  );
 
 /** The last known status of each stream: what a projection in memory does. */
 async function fold(log: PostgresEventLog): Promise<ReadonlyMap<string, unknown>> {
   const state = new Map<string, unknown>();
-  for (let after = 0; ;) {
-    const { events } = await log.readFeed({ after, limit: pageEvents });
-    for (const event of events) state.set(event.stream, { version: event.version, status: (event.data as { status: string }).status });
-    if (events.length === 0) return state;
-    after = events.at(-1)?.position ?? after;
-  }
+  await eachPage(
+    async (after) => (await log.readFeed({ after, limit: pageEvents })).events,
+    (events) => {
+      for (const event of events) state.set(event.stream, { version: event.version, status: (event.data as { status: string }).status });
+    },
+  );
+  return state;
 }
 
 async function intoTable(

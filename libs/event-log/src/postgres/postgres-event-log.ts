@@ -6,7 +6,7 @@ import { makeGroupCommit, type Outcome } from '../group-commit.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, FeedPage, SqlExecutor } from '../port.ts';
 import { checkFeedQuery, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
-import { appendRequests, eventColumns, recordedEvent, type EventRow } from './append.ts';
+import { appendRequests, eventLines, recordedEventOf } from './append.ts';
 import { auditOf } from './audit.ts';
 import { noHead } from './postgres-errors.ts';
 import { openPool, prepared, preparingExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
@@ -109,38 +109,35 @@ async function appendApart(executor: SqlExecutor, group: readonly PreparedAppend
   return apart;
 }
 
-// One statement, so that the page and the head are of one moment.
+// One statement, so that the page and the head are of one moment. The head comes first.
 const feedSql = prepared(
   'feed',
-  `select h.position as head, h.generation, h.oldest, e.* from log.head h
-  left join lateral (select ${eventColumns} from log.event where position > $1 order by position limit $2) e on true`,
+  `select event from (
+     select 0 as position, concat_ws(E'\\n', position, generation, oldest) as event from log.head
+     union all
+     (select position, ${eventLines} from log.event where position > $1 order by position limit $2)
+   ) page order by position`,
 );
-
-type FeedRow = { head: string; generation: string; oldest: string } & (EventRow | { [column in keyof EventRow]: null });
 
 async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }): Promise<FeedPage> {
   checkFeedQuery(query, feedPageEventsMax);
-  const rows = await executor.query<FeedRow>(feedSql, [query.after, query.limit]);
-  const [row] = rows;
-  if (row === undefined) throw noHead();
-  const page: FeedPage = { events: [], head: Number(row.head), generation: row.generation };
-  for (const each of rows) if (each.position !== null) page.events.push(recordedEvent(each));
-  const oldest = Number(row.oldest);
-  if (query.after < oldest - 1) throw goneBefore(query.after, oldest);
-  return page;
+  const [first, ...rows] = await executor.query<{ event: string }>(feedSql, [query.after, query.limit]);
+  if (first === undefined) throw noHead();
+  const [head, generation = '', oldest] = first.event.split('\n');
+  if (query.after < Number(oldest) - 1) throw goneBefore(query.after, Number(oldest));
+  return { events: rows.map(recordedEventOf), head: Number(head), generation };
 }
 
 async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]> {
   const afterVersion = query.afterVersion ?? 0;
-  const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
-    stream,
-    afterVersion,
-    query.limit ?? null,
-  ]);
-  const first = rows[0]?.version ?? (await versionWithoutEvents(executor, stream, afterVersion));
+  const rows = await executor.query<{ event: string }>(streamSql, [stream, afterVersion, query.limit ?? null]);
+  const events = rows.map(recordedEventOf);
+  const first = events[0]?.version ?? (await versionWithoutEvents(executor, stream, afterVersion));
   if (first !== undefined && first > afterVersion + 1) throw streamGoneBefore(stream, afterVersion, first);
-  return rows.map(recordedEvent);
+  return events;
 }
+
+const streamSql = prepared('stream', `select ${eventLines} as event from log.event where stream = $1 and version > $2 order by version limit $3`);
 
 /** When all events that would come next were dropped: the version of the next one that the stream will have. */
 async function versionWithoutEvents(executor: SqlExecutor, stream: string, afterVersion: number): Promise<number | undefined> {
