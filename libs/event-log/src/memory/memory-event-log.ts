@@ -75,7 +75,7 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
   let generation = newId();
   const links = new Links();
   const writers = new WeakMap<MemoryTx, Writer>();
-  const { leases, checkFence } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
+  const { leases, checkFence, endAll } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
   let turn: Promise<void> = Promise.resolve();
 
   /** Waits for the writer before, as PostgreSQL does on the head row. */
@@ -126,6 +126,7 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
     recoverTo(position) {
       links.keepUpTo(position);
       generation = newId();
+      endAll();
     },
     dropBefore(position) {
       links.oldest = position;
