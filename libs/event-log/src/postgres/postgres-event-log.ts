@@ -6,7 +6,7 @@ import { makeGroupCommit, type Outcome } from '../group-commit.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, FeedPage, SqlExecutor } from '../port.ts';
 import { checkFeedQuery, checkTime, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
-import { appendRequests, eventColumns, recordedEvent, type EventRow } from './append.ts';
+import { appendRequests, eventLines, recordedEventOf } from './append.ts';
 import { auditOf } from './audit.ts';
 import { noHead } from './postgres-errors.ts';
 import { openPool, prepared, preparingExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
@@ -80,7 +80,7 @@ export function makePostgresEventLog({ connection, announce, upcast = asRecorded
       return options.tx === undefined ? appendInGroup(request) : appendWithin(options.tx, request);
     },
     readFeed: (query) => readFeed(executor, query, upcast),
-    readStream: async (stream, query = {}) => (await readStream(executor, stream, query)).map((row) => recordedEvent(row, upcast)),
+    readStream: (stream, query = {}) => readStream(executor, stream, query, upcast),
     positionAt: (time) => positionAt(executor, time),
     head: () => readHead(executor),
     resumeAfter: (generation) => resumeAfter(executor, generation),
@@ -117,37 +117,32 @@ async function appendApart(
   return apart;
 }
 
-// One statement, so that the page and the head are of one moment.
+// One statement, so that the page and the head are of one moment. The head comes first.
 const feedSql = prepared(
   'feed',
-  `select h.position as head, h.generation, h.oldest, e.* from log.head h
-  left join lateral (select ${eventColumns} from log.event where position > $1 order by position limit $2) e on true`,
+  `select event from (
+     select 0 as position, concat_ws(E'\\n', position, generation, oldest) as event from log.head
+     union all
+     (select position, ${eventLines} from log.event where position > $1 order by position limit $2)
+   ) page order by position`,
 );
-
-type FeedRow = { head: string; generation: string; oldest: string } & (EventRow | { [column in keyof EventRow]: null });
 
 async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }, upcast: Upcast): Promise<FeedPage> {
   checkFeedQuery(query, feedPageEventsMax);
-  const rows = await executor.query<FeedRow>(feedSql, [query.after, query.limit]);
-  const [row] = rows;
-  if (row === undefined) throw noHead();
-  const page: FeedPage = { events: [], head: Number(row.head), generation: row.generation };
-  for (const each of rows) if (each.position !== null) page.events.push(recordedEvent(each, upcast));
-  const oldest = Number(row.oldest);
-  if (query.after < oldest - 1) throw goneBefore(query.after, oldest);
-  return page;
+  const [first, ...rows] = await executor.query<{ event: string }>(feedSql, [query.after, query.limit]);
+  if (first === undefined) throw noHead();
+  const [head, generation = '', oldest] = first.event.split('\n');
+  if (query.after < Number(oldest) - 1) throw goneBefore(query.after, Number(oldest));
+  return { events: rows.map((row) => recordedEventOf(row, upcast)), head: Number(head), generation };
 }
 
-async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }): Promise<EventRow[]> {
+async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }, upcast: Upcast): Promise<RecordedEvent[]> {
   const afterVersion = query.afterVersion ?? 0;
-  const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
-    stream,
-    afterVersion,
-    query.limit ?? null,
-  ]);
-  const first = rows[0]?.version ?? (await versionWithoutEvents(executor, stream, afterVersion));
+  const rows = await executor.query<{ event: string }>(streamSql, [stream, afterVersion, query.limit ?? null]);
+  const events = rows.map((row) => recordedEventOf(row, upcast));
+  const first = events[0]?.version ?? (await versionWithoutEvents(executor, stream, afterVersion));
   if (first !== undefined && first > afterVersion + 1) throw streamGoneBefore(stream, afterVersion, first);
-  return rows;
+  return events;
 }
 
 /** Times never go backwards along positions, and positions have no gaps: halved, each look one row of the primary key. */
@@ -163,6 +158,8 @@ async function positionAt(executor: SqlExecutor, time: string): Promise<number> 
   if (row === undefined) throw noHead();
   return Number(row.position);
 }
+
+const streamSql = prepared('stream', `select ${eventLines} as event from log.event where stream = $1 and version > $2 order by version limit $3`);
 
 /** When all events that would come next were dropped: the version of the next one that the stream will have. */
 async function versionWithoutEvents(executor: SqlExecutor, stream: string, afterVersion: number): Promise<number | undefined> {
