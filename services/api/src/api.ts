@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ApplicationSpec } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import { signCallerToken } from '@plumbline/platform';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
@@ -7,12 +8,15 @@ import { authenticate } from './access/authentication.ts';
 import { watchControlSettings } from './access/control-settings.ts';
 import { ApiModule } from './api.module.ts';
 import { makeApplicationCommands } from './applications/application-commands.ts';
+import { coverSpec } from './applications/redaction.ts';
 import { watchApplications } from './applications/catalogue.ts';
 import { makeStatusProjection } from './applications/status-projection.ts';
 import { makeCommands } from './commands/commands.ts';
 import type { Door } from './door.ts';
 import { watchHead } from './events/head-watch.ts';
 import { guardHttp } from './http.ts';
+import { makeChronicle } from './history/chronicle.ts';
+import { makeHistory } from './history/history.ts';
 import { limits } from './limits.ts';
 import { sqlOf } from '@plumbline/platform';
 import { makeWebhooks } from './webhook/webhooks.ts';
@@ -29,6 +33,9 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
   await access.load(database);
   const statusReader = await context.consume(statuses.consumer);
   const accessReader = await context.consume(access.consumer);
+  const keyedHash = (value: string): string => sealer.keyedHash(value);
+  const cover = (spec: ApplicationSpec): ApplicationSpec => coverSpec(spec, keyedHash);
+  const chronicleReader = await context.consume(makeChronicle(cover));
 
   const settings = watchControlSettings(kube, namespace);
   const catalogue = watchApplications(kube, namespace, statuses);
@@ -45,8 +52,9 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
     blobs,
     bus,
     headWatch,
-    commands: makeApplicationCommands({ kube, namespace, catalogue, access, commands, keyedHash: (value) => sealer.keyedHash(value) }),
+    commands: makeApplicationCommands({ kube, namespace, catalogue, access, commands, keyedHash }),
     events: { eventLog, statuses, projectedTo: () => statusReader.position() },
+    history: makeHistory({ namespace, eventLog, database, catalogue, reader: chronicleReader, clock, cover }),
     takeWebhook: makeWebhooks({ settings, bus, database, clock, log, metrics }),
     authenticate: (token) => authenticate(token, { settings, access, clock }),
     signCaller: ({ subject, groups }, audience) => signCallerToken({ subject, groups }, { key, audience, clock }),

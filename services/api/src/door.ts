@@ -7,6 +7,7 @@ import type { ApplicationCommands } from './applications/application-commands.ts
 import type { Catalogue } from './applications/catalogue.ts';
 import type { EventPageParts } from './events/event-page.ts';
 import type { HeadWatch } from './events/head-watch.ts';
+import type { History } from './history/history.ts';
 import type { WebhookRequest } from './webhook/webhooks.ts';
 
 /** Everything that the controllers need. */
@@ -22,6 +23,7 @@ export interface Door {
   bus: Bus;
   events: EventPageParts;
   headWatch: HeadWatch;
+  history: History;
   takeWebhook: (request: WebhookRequest) => Promise<void>;
   /** @throws AppError `unauthenticated` */
   authenticate: (token: string | undefined) => Promise<Caller>;

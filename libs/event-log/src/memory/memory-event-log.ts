@@ -44,6 +44,11 @@ class Links {
     else stream.push(link);
   }
 
+  /** Times never go backwards, and are whole milliseconds here. */
+  positionAt(ms: number): number {
+    return this.all.findLastIndex((link) => Date.parse(link.at) <= ms) + 1;
+  }
+
   keepUpTo(position: number): void {
     const kept = this.all.slice(0, position);
     this.all = [];
@@ -113,9 +118,7 @@ export function makeMemoryEventLog({ database, announce, clock, newId, upcast = 
       return { position: links.all.length, generation };
     },
     async positionAt(time) {
-      const ms = Date.parse(checkTime(time));
-      // Times never go backwards, and are whole milliseconds here.
-      return links.all.findLastIndex((link) => Date.parse(link.at) <= ms) + 1;
+      return links.positionAt(Date.parse(checkTime(time)));
     },
     transaction: (work) => database.transaction(work),
     close: () => Promise.resolve(),
