@@ -36,7 +36,7 @@ const recordedOf = (type: string, data: unknown, schemaVersion = 1): RecordedEve
 
 describe('the list of event types', () => {
   it('has every type that a union in events/ names', () => {
-    const folder = new URL('events/', import.meta.url);
+    const folder = new URL('./events/', import.meta.url);
     const named = readdirSync(folder).flatMap((file) =>
       [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\btype: '([A-Z]\w+)';\s*data\b/g)].map((match) => match[1]!),
     );

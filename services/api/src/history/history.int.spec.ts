@@ -6,7 +6,6 @@ import type { StartedService } from '@plumbline/platform';
 import { makeInstallation } from '@plumbline/testing/installation';
 import type { Installation } from '@plumbline/testing/installation';
 import { SignJWT } from 'jose';
-import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { limits } from '../limits.ts';
 import { api } from '../service.ts';
@@ -385,13 +384,12 @@ describe('the operations of an application', () => {
 describe('a position that was exported and dropped', () => {
   it('is gone, with the oldest one that is left', async () => {
     const { id, stream } = await create('late');
-    const client = new Client({ connectionString: installation.env['PLUMBLINE_DATABASE_URL'] });
-    await client.connect();
     const { position } = await service.context.eventLog.head();
-    // What dropping a partition comes to; the triggers that refuse deletion are out of the way for this session only.
-    await client.query('set session_replication_role = replica');
-    await client.query('delete from log.event where position < $1', [position]);
-    await client.end();
+    // What dropping a partition comes to; the triggers that refuse deletion are out of the way for this transaction only.
+    await service.context.transaction(async (tx) => {
+      await tx.query('set local session_replication_role = replica');
+      await tx.query('delete from log.event where position < $1', [position]);
+    });
     const at = await say(stream, declared(id));
     expect(await call(`/api/v1/applications/late?at=${position - 1}`)).toMatchObject({
       status: 410,
