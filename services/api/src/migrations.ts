@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { chronicleTables } from './history/chronicle.ts';
 
 export class CreateApiTables1767225600002 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -25,18 +26,7 @@ export class CreateApiTables1767225600002 implements MigrationInterface {
 /** Where in the log to look (see history/chronicle.ts), and folds of long streams (history/stories.ts). */
 export class CreateHistoryTables1767225600104 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(
-      `create table application_life (stream text primary key, namespace text not null, name text not null, uid text not null,
-         born bigint not null, died bigint, project text not null, sources jsonb)`,
-    );
-    await runner.query('create index application_life_name on application_life (namespace, name)');
-    await runner.query(
-      `create table application_operation (stream text not null, position bigint not null, operation_id text not null, project text not null, revision text not null,
-         trigger text not null, initiated_by jsonb not null, sources jsonb, is_partial boolean not null, is_dry_run boolean not null, history_id integer,
-         requested_at timestamptz not null, started_at timestamptz, finished_at timestamptz, phase text not null, message text not null, attempts integer not null,
-         primary key (stream, position), unique (stream, operation_id))`,
-    );
-    await runner.query('create table landmark (subject text not null, position bigint not null, primary key (subject, position))');
+    for (const { ddl } of chronicleTables) for (const statement of ddl) await runner.query(statement);
     await runner.query(
       `create table application_snapshot (stream text not null, version integer not null, format integer not null, generation uuid not null,
          position bigint not null, story jsonb not null, primary key (stream, version))`,

@@ -4,6 +4,27 @@ import type { KnownEvent, RecordedEvent } from '@plumbline/contracts';
 import type { Consumer, SqlExecutor } from '@plumbline/event-log';
 import type { StoryParts } from './stories.ts';
 
+export const chronicleTables: readonly { name: string; ddl: readonly string[] }[] = [
+  {
+    name: 'application_life',
+    ddl: [
+      `create table if not exists application_life (stream text primary key, namespace text not null, name text not null, uid text not null,
+         born bigint not null, died bigint, project text not null, sources jsonb)`,
+      'create index if not exists application_life_name on application_life (namespace, name)',
+    ],
+  },
+  {
+    name: 'application_operation',
+    ddl: [
+      `create table if not exists application_operation (stream text not null, position bigint not null, operation_id text not null, project text not null,
+         revision text not null, trigger text not null, initiated_by jsonb not null, sources jsonb, is_partial boolean not null, is_dry_run boolean not null,
+         history_id integer, requested_at timestamptz not null, started_at timestamptz, finished_at timestamptz, phase text not null, message text not null,
+         attempts integer not null, primary key (stream, position), unique (stream, operation_id))`,
+    ],
+  },
+  { name: 'landmark', ddl: ['create table if not exists landmark (subject text not null, position bigint not null, primary key (subject, position))'] },
+];
+
 /**
  * Where in the log to look: the lives of each application name, every operation ever, and the positions of commits,
  * renders, outages and commands by what they are about. Nothing here is the only copy of anything.
@@ -35,7 +56,7 @@ export const makeChronicle = (cover: StoryParts['cover']): Consumer<SqlExecutor>
     for (const event of events) await record(event, cover, tx);
   },
   async reset(tx) {
-    for (const table of ['application_life', 'application_operation', 'landmark']) await tx.query(`delete from ${table}`);
+    for (const { name } of chronicleTables) await tx.query(`delete from ${name}`);
   },
 });
 
