@@ -37,6 +37,6 @@ export const limits = {
   historyPageMax: 100,
   historyPageDefault: 20,
   /** Events of an application's stream read at once, and after how many of them the fold is kept. */
-  storyPageEvents: 500,
-  storySnapshotEvents: 1_000,
+  storyPageEvents: 100,
+  storySnapshotEvents: 500,
 } as const;

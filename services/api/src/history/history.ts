@@ -1,4 +1,4 @@
-import { AppError } from '@plumbline/contracts';
+import { AppError, applicationStream } from '@plumbline/contracts';
 import type { Application, Clock } from '@plumbline/contracts';
 import type { EventLog, RunningConsumer, SqlExecutor } from '@plumbline/event-log';
 import type { Caller } from '../access/authentication.ts';
@@ -8,12 +8,11 @@ import type { Catalogue } from '../applications/catalogue.ts';
 import { explain } from '../domain/explain.ts';
 import type { Explanation } from '../domain/explain.ts';
 import { beforeEverything, goneBefore, readMoment } from '../domain/moment.ts';
-import { initialStory } from '../domain/story.ts';
 import type { Story } from '../domain/story.ts';
 import { limits } from '../limits.ts';
 import { readOperations } from './operations.ts';
 import type { OperationPage, OperationQuery } from './operations.ts';
-import { storyAt } from './stories.ts';
+import { missingStream, storyAt } from './stories.ts';
 import type { StoryParts } from './stories.ts';
 import { surroundingsOf } from './surroundings.ts';
 
@@ -84,23 +83,30 @@ interface Recalled {
  * (or had last) and in the one that it had then: a right that came or went with a move opens nothing.
  */
 async function recall(parts: HistoryParts, caller: Caller, name: string, at: string | undefined): Promise<Recalled> {
+  const { namespace, eventLog } = parts;
   const now = await assertVisible(parts, caller, name);
   const moment = await momentOf(parts, at);
-  await parts.reader.waitFor(moment.position, limits.readModelWaitMs);
+  const isThere = parts.reader.waitFor(moment.position, limits.readModelWaitMs);
+  // What is there now is known without the read model; it only makes the explanation richer.
+  await (at === undefined ? isThere.catch(() => undefined) : isThere);
   const lives = await livesOf(parts, name);
+  const uid = now?.metadata.uid;
   const life =
     at === undefined
-      ? lives.findLast(({ uid }) => uid === now?.metadata.uid)
+      ? lives.findLast((one) => one.uid === uid)
       : lives.findLast(({ born, died }) => born <= moment.position && (died === undefined || died > moment.position));
-  if (life === undefined) {
-    if (at === undefined && now !== undefined) return { moment, life, story: initialStory };
-    const last = lives.at(-1);
-    const what = last === undefined || last.born > moment.position ? 'did not exist yet' : 'did not exist';
-    throw new AppError('not-found', at === undefined ? `application ${name} not found` : `application ${name} ${what} at position ${moment.position}`);
-  }
-  const story = await storyAt(life.stream, moment.position, parts);
-  demand(caller, 'applications', 'get', `${story.declared?.what.project ?? life.project}/${name}`);
+  const stream = life?.stream ?? (at === undefined && uid !== undefined ? applicationStream({ namespace, name, uid }) : undefined);
+  if (stream === undefined) throw wasNotThere(name, at === undefined ? undefined : moment, lives);
+  const story = await storyAt(stream, moment.position, parts);
+  if (life !== undefined && story.declared === undefined) throw await missingStream(stream, eventLog);
+  if (story.declared !== undefined) demand(caller, 'applications', 'get', `${story.declared.what.project}/${name}`);
   return { moment, life, story };
+}
+
+function wasNotThere(name: string, moment: Moment | undefined, lives: readonly Life[]): AppError {
+  if (moment === undefined) return new AppError('not-found', `application ${name} not found`);
+  const isEarly = lives.every(({ born }) => born > moment.position);
+  return new AppError('not-found', `application ${name} ${isEarly ? 'did not exist yet' : 'did not exist'} at position ${moment.position}`);
 }
 
 /** Who may not get it as it is now (or, when it is gone, as it was last) learns nothing, not even that it was there. */
@@ -110,6 +116,7 @@ async function assertVisible(parts: HistoryParts, caller: Caller, name: string):
     demand(caller, 'applications', 'get', policyName(now));
     return now;
   }
+  await caughtUp(parts);
   const last = (await livesOf(parts, name)).at(-1);
   if (last === undefined) findApplication(parts.catalogue, caller, name, 'get');
   else if (!mayGet(caller, last.project, name)) throw permissionDenied();
@@ -142,10 +149,10 @@ async function momentOf({ eventLog, clock }: HistoryParts, at: string | undefine
   return { position: asked.position, time: event?.at ?? new Date(now).toISOString() };
 }
 
-/** The answer is not older than the question. */
+/** The answer is not older than the question, unless the read model is far behind. */
 async function caughtUp({ eventLog, reader }: HistoryParts): Promise<void> {
   const { position } = await eventLog.head();
-  await reader.waitFor(position, limits.readModelWaitMs);
+  await reader.waitFor(position, limits.readModelWaitMs).catch(() => undefined);
 }
 
 function applicationOf(parts: HistoryParts, name: string, life: Life | undefined, { declared, status }: Story): Application {

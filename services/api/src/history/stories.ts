@@ -1,4 +1,5 @@
 import { assertUnderstood } from '@plumbline/contracts';
+import type { AppError } from '@plumbline/contracts';
 import type { ApplicationEvent, ApplicationSpec, RecordedEvent } from '@plumbline/contracts';
 import type { EventLog, SqlExecutor } from '@plumbline/event-log';
 import { beforeEverything, streamGone } from '../domain/moment.ts';
@@ -20,7 +21,7 @@ export interface StoryParts {
  * Folds an application's stream up to a position, page by page. What a long stream came to is kept every so many events,
  * so that the next call has little to read; a lost snapshot costs time only.
  *
- * @throws AppError `gone` when the log no longer has the stream's beginning.
+ * Nothing told yet when the stream has no event. @throws AppError `gone` when the log no longer has its beginning.
  */
 export async function storyAt(stream: string, position: number, parts: StoryParts): Promise<Story> {
   const { eventLog, database, cover } = parts;
@@ -29,18 +30,19 @@ export async function storyAt(stream: string, position: number, parts: StoryPart
   for (;;) {
     const page = await eventLog.readStream(stream, { afterVersion: story.version, limit: limits.storyPageEvents });
     for (const event of page) {
-      if (event.version !== story.version + 1) throw await gone(stream, eventLog);
+      if (event.version !== story.version + 1) throw await missingStream(stream, eventLog);
       if (event.position > position) return story;
       assertUnderstood(event);
       story = tell(story, covered(event, cover));
       if (story.version % limits.storySnapshotEvents === 0) await keepSnapshot(database, stream, generation, story);
     }
-    if (story.version === 0) throw await gone(stream, eventLog);
     if (page.length < limits.storyPageEvents) return story;
   }
 }
 
-const gone = async (stream: string, eventLog: EventLog) => streamGone(stream, (await eventLog.positionAt(beforeEverything)) + 1);
+export async function missingStream(stream: string, eventLog: EventLog): Promise<AppError> {
+  return streamGone(stream, (await eventLog.positionAt(beforeEverything)) + 1);
+}
 
 /** Before it is folded: the status repeats the source in several places. */
 function covered(recorded: RecordedEvent, cover: StoryParts['cover']): RecordedEvent {
