@@ -1,4 +1,4 @@
-import { clockTime, count, fieldOf, firstLine, listOf, nameOf, shortRevision } from './phrases.ts';
+import { clockTime, count, fieldOf, firstLine, listOf, nameOf, objectMessage, shortRevision } from './phrases.ts';
 import type { OperationStory, Story, Told } from './story.ts';
 
 /** One thing that was recorded, in words. */
@@ -47,14 +47,15 @@ function linksOfSurroundings({ commit, rendered, renderFailed, outage, command }
       ({ author }) => author,
     ),
     ...when(rendered, ({ objects, path, sourceType }) => `${count(objects, 'object')} rendered from ${path} (${sourceType})`),
-    ...when(
-      renderFailed,
-      ({ message, file, line }) => `rendering failed${file === undefined ? '' : ` in ${file}${line === undefined ? '' : `:${line}`}`}: ${message}`,
-    ),
+    ...when(renderFailed, ({ message, file, line }) => `rendering failed${placeOf(message, file, line)}: ${message}`),
     ...when(outage, ({ url, message }) => `repository ${url} could not be reached: ${message}`),
     ...when(command, ({ command: what }) => `asked for ${what} through the API`),
   ];
 }
+
+/** Unless the message says it. */
+const placeOf = (message: string, file: string | undefined, line: number | undefined): string =>
+  file === undefined || message.includes(file) ? '' : ` in ${file}${line === undefined ? '' : `:${line}`}`;
 
 function linksOfJudgement({ declared, compared, outOfSync, failure, drift, health, skipped, deletion, status }: Story): ChainLink[] {
   const comparedIsNews = outOfSync === undefined || outOfSync.position !== compared?.position;
@@ -85,7 +86,7 @@ function linksOfOperation({ requested, started, step, failed, retry, ended }: Op
     ...when(
       step,
       ({ phase, wave }) =>
-        `${phase} wave ${wave} done${failed.length === 0 ? '' : `, failed: ${failed.map((one) => `${nameOf(one)}: ${one.message}`).join('; ')}`}`,
+        `${phase} wave ${wave} done${failed.length === 0 ? '' : `, failed: ${failed.map((one) => objectMessage(one, one.message)).join('; ')}`}`,
     ),
     ...when(retry, ({ attempt, at }) => `retry ${attempt} scheduled for ${clockTime(at, Date.parse(at))}`),
     ...when(ended, ({ phase, message }) => `sync ${phase.toLowerCase()}: ${message}`),

@@ -152,13 +152,13 @@ const cases: [what: string, events: ApplicationEvent[], sentence: string, next: 
   [
     'out of sync by a new commit, without automation',
     [declared(), compared([web, service]), compared([off(web), service], { set: 'set-2' })],
-    'Out of sync since 12:02 UTC because 3f2a9c1 ("Five replicas" by Alice) wants Deployment default/web otherwise; automated sync is off.',
+    'Out of sync since 12:02 UTC because 3f2a9c1 ("Five replicas" by Alice) is not applied yet: Deployment default/web differs from it or is missing; automated sync is off.',
     /^Sync it, or turn on spec.syncPolicy.automated\./,
   ],
   [
     'out of sync by a new commit, with automation',
     [declared({}), compared([off(web)])],
-    'Out of sync since 12:01 UTC because 3f2a9c1 ("Five replicas" by Alice) wants Deployment default/web otherwise; automated sync is on.',
+    'Out of sync since 12:01 UTC because 3f2a9c1 ("Five replicas" by Alice) is not applied yet: Deployment default/web differs from it or is missing; automated sync is on.',
     /starts in a moment/,
   ],
   [
@@ -187,7 +187,7 @@ const cases: [what: string, events: ApplicationEvent[], sentence: string, next: 
   [
     'drift that a new commit overtook',
     [declared(), compared([web]), drift(['/spec/replicas'], 'kubectl-scale'), compared([off(web)]), compared([off(web)], { set: 'set-2' })],
-    'Out of sync since 12:04 UTC because 3f2a9c1 ("Five replicas" by Alice) wants Deployment default/web otherwise; automated sync is off.',
+    'Out of sync since 12:04 UTC because 3f2a9c1 ("Five replicas" by Alice) is not applied yet: Deployment default/web differs from it or is missing; automated sync is off.',
     /^Sync it/,
   ],
   [
@@ -324,6 +324,17 @@ describe('explain', () => {
     expect(explanation.next).toMatch(next);
     const positions = explanation.chain.map(({ position }) => position);
     expect(positions).toEqual(positions.toSorted((a, b) => a - b));
+  });
+
+  it('names an object once, though its message names it too', () => {
+    const message = 'apps/Deployment default/web: Deployment default/web was refused';
+    const { sentence, chain } = explain(
+      storyOf([declared(), compared([off(web)]), requested('manual', 'bob'), started(), step([result(message)]), failed('x')]),
+      {},
+      now,
+    );
+    expect(sentence).toBe(`Out of sync since 12:01 UTC: the sync to 3f2a9c1 failed: ${message}.`);
+    expect(chain.map(({ what }) => what)).toContain(`Sync wave 0 done, failed: ${message}`);
   });
 
   it('leads from the commit over render and decision to the object', () => {

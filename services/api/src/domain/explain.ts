@@ -1,7 +1,7 @@
 import type { ErrorCode, ResourceStatus } from '@plumbline/contracts';
 import { chainOf } from './chain.ts';
 import type { ChainLink, Surroundings } from './chain.ts';
-import { clockTime, count, fieldOf, firstLine, listOf, nameOf, sentence, shortRevision } from './phrases.ts';
+import { clockTime, count, fieldOf, firstLine, listOf, nameOf, objectMessage, sentence, shortRevision } from './phrases.ts';
 import type { OperationStory, Story, Told } from './story.ts';
 
 /** Why an application is in the state that it is in. */
@@ -174,9 +174,11 @@ function ofWanted(since: string, story: Story, { commit }: Surroundings): Answer
     };
   }
   const revision = commitOf(commit, story.compared!.what.revision);
+  const differ = different.length === 1 ? 'differs from it or is missing' : 'differ from it or are missing';
+  const because = `${since} because ${revision} is not applied yet: ${names} ${differ}`;
   return isAutomated(story)
-    ? { sentence: `${since} because ${revision} wants ${names} otherwise; automated sync is on.`, next: 'An automated sync starts in a moment.' }
-    : { sentence: `${since} because ${revision} wants ${names} otherwise; automated sync is off.`, next: 'Sync it, or turn on spec.syncPolicy.automated.' };
+    ? { sentence: `${because}; automated sync is on.`, next: 'An automated sync starts in a moment.' }
+    : { sentence: `${because}; automated sync is off.`, next: 'Sync it, or turn on spec.syncPolicy.automated.' };
 }
 
 function ofSynced(story: Story, { commit }: Surroundings, now: number): Answer {
@@ -223,7 +225,7 @@ function initiatorOf({ what }: OperationStory['requested']): string {
 function reasonOf({ failed }: OperationStory, message: string): string {
   const [first] = failed;
   if (first === undefined) return message;
-  return `${nameOf(first)}: ${first.message.replace(/\.$/, '')}${failed.length > 1 ? ` (and ${count(failed.length - 1, 'other object')})` : ''}`;
+  return `${objectMessage(first, first.message).replace(/\.$/, '')}${failed.length > 1 ? ` (and ${count(failed.length - 1, 'other object')})` : ''}`;
 }
 
 const messageCharsMax = 80;

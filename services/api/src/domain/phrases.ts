@@ -6,6 +6,10 @@ import type { ResourceRef } from '@plumbline/contracts';
 export const nameOf = ({ kind, namespace, name }: Pick<ResourceRef, 'kind' | 'namespace' | 'name'>): string =>
   `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 
+/** What happened to an object; many messages name it already. */
+export const objectMessage = (object: Pick<ResourceRef, 'kind' | 'namespace' | 'name'>, message: string): string =>
+  message.includes(nameOf(object)) ? message : `${nameOf(object)}: ${message}`;
+
 /** `/spec/template/spec/containers/0/image` → `spec.template.spec.containers[0].image`. */
 export function fieldOf(pointer: string): string {
   const parts = pointer
