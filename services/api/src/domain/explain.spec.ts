@@ -1,4 +1,5 @@
 import type { ApplicationEvent, RecordedEvent, ResourceComparison, ResourceResult } from '@plumbline/contracts';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { explain } from './explain.ts';
 import type { Surroundings } from './chain.ts';
@@ -368,6 +369,19 @@ describe('explain', () => {
     const events = [declared(), compared([off(web)]), requested('manual', 'bob'), started(), step([result()]), succeeded, compared([web]), health('Healthy')];
     expect(explain(storyOf(events), {}, now)).toMatchObject({ sentence: 'Synced to 3f2a9c1 and healthy since 12:07 UTC.' });
   });
+});
+
+it('has a sentence for whatever comes in whatever order', () => {
+  const all = [...new Map(cases.flatMap(([, events]) => events).map((event) => [JSON.stringify(event), event])).values()];
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...all), { maxLength: 12 }), fc.constantFrom({}, seen), (events, surroundings) => {
+      const { sentence, next, chain } = explain(storyOf(events), surroundings, now);
+      for (const text of [sentence, next, ...chain.map((link) => link.what)]) expect(text).toMatch(/\S/);
+      for (const text of [sentence, next]) expect(text).toMatch(/^[A-Z].*[^.]\.$/s);
+      expect(`${sentence}${next}`).not.toMatch(/undefined|\[object|NaN/);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 describe('a story', () => {
