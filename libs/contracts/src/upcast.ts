@@ -16,7 +16,7 @@ export function makeUpcast(types: ReadonlyMap<string, EventVersions>): Upcast {
     const from = recorded.metadata.schemaVersion;
     if (versions === undefined || from > versions.older.length) return recorded;
     let { data } = recorded;
-    for (const older of versions.older.slice(from - 1)) data = older.lift(data);
+    for (const older of versions.older.slice(Math.max(from, 1) - 1)) data = older.lift(data);
     return { ...recorded, data, metadata: { ...recorded.metadata, schemaVersion: versions.older.length + 1 } };
   };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { makeLogSigner } from '@plumbline/event-log';
+import type { ApplicationSpec } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import { signCallerToken } from '@plumbline/platform';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
@@ -8,6 +9,7 @@ import { authenticate } from './access/authentication.ts';
 import { watchControlSettings } from './access/control-settings.ts';
 import { ApiModule } from './api.module.ts';
 import { makeApplicationCommands } from './applications/application-commands.ts';
+import { coverSpec } from './applications/redaction.ts';
 import { watchApplications } from './applications/catalogue.ts';
 import { makeStatusProjection } from './applications/status-projection.ts';
 import { makeCommands } from './commands/commands.ts';
@@ -18,6 +20,8 @@ import { makeWatchers } from './events/watchers.ts';
 import { serveGrpc } from './grpc/grpc-server.ts';
 import { guardHttp } from './http.ts';
 import type { ApiConfig } from './config.ts';
+import { makeChronicle } from './history/chronicle.ts';
+import { makeHistory } from './history/history.ts';
 import { limits } from './limits.ts';
 import { sqlOf } from '@plumbline/platform';
 import { makeWebhooks } from './webhook/webhooks.ts';
@@ -34,6 +38,9 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
   await access.load(database);
   const statusReader = await context.consume(statuses.consumer);
   const accessReader = await context.consume(access.consumer);
+  const keyedHash = (value: string): string => sealer.keyedHash(value);
+  const cover = (spec: ApplicationSpec): ApplicationSpec => coverSpec(spec, keyedHash);
+  const chronicleReader = await context.consume(makeChronicle(cover));
 
   const settings = watchControlSettings(kube, namespace);
   const catalogue = watchApplications(kube, namespace, statuses);
@@ -54,8 +61,9 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
     watchers: makeWatchers(limits.eventWatchersMax),
     noteExport: ({ caller: { subject }, from, parameters }) =>
       commands.carryOut({ command: 'export-events', target: 'log', parameters, subject, from }, async () => ({ written: {}, result: undefined })),
-    commands: makeApplicationCommands({ kube, namespace, catalogue, access, commands, keyedHash: (value) => sealer.keyedHash(value) }),
+    commands: makeApplicationCommands({ kube, namespace, catalogue, access, commands, keyedHash }),
     events: { eventLog, statuses, projectedTo: () => statusReader.position() },
+    history: makeHistory({ namespace, eventLog, database, catalogue, reader: chronicleReader, clock, cover }),
     takeWebhook: makeWebhooks({ settings, bus, database, clock, log, metrics }),
     authenticate: (token) => authenticate(token, { settings, access, clock }),
     signCaller: ({ subject, groups }, audience) => signCallerToken({ subject, groups }, { key, audience, clock }),

@@ -9,6 +9,7 @@ import type { EventPageParts } from './events/event-page.ts';
 import type { ChainedLog, EventLog } from '@plumbline/event-log';
 import type { EventTail } from './events/event-tail.ts';
 import type { Watchers } from './events/watchers.ts';
+import type { History } from './history/history.ts';
 import type { WebhookRequest } from './webhook/webhooks.ts';
 
 /** Everything that the controllers need. */
@@ -28,6 +29,7 @@ export interface Door {
   watchers: Watchers;
   /** Records that somebody takes a copy of the log. */
   noteExport: (request: { caller: Caller; from: string; parameters: Readonly<Record<string, unknown>> }) => Promise<void>;
+  history: History;
   takeWebhook: (request: WebhookRequest) => Promise<void>;
   /** @throws AppError `unauthenticated` */
   authenticate: (token: string | undefined) => Promise<Caller>;

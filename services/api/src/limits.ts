@@ -51,4 +51,10 @@ export const limits = {
   nameCharsMax: 253,
   selectorCharsMax: 4_096,
   fieldPathsMax: 100,
+  /** Past operations per page. */
+  historyPageMax: 100,
+  historyPageDefault: 20,
+  /** Events of an application's stream read at once, and after how many of them the fold is kept. */
+  storyPageEvents: 100,
+  storySnapshotEvents: 500,
 } as const;

@@ -64,6 +64,11 @@ class Links {
     else stream.push(link);
   }
 
+  /** Times never go backwards, and are whole milliseconds here. */
+  positionAt(ms: number): number {
+    return this.all.findLastIndex((link) => Date.parse(link.at) <= ms) + 1;
+  }
+
   keepUpTo(position: number): void {
     const kept = this.all.slice(0, position);
     this.all = [];
