@@ -389,6 +389,7 @@ describe('a position that was exported and dropped', () => {
     await service.context.transaction(async (tx) => {
       await tx.query('set local session_replication_role = replica');
       await tx.query('delete from log.event where position < $1', [position]);
+      await tx.query('update log.head set oldest = $1', [position]);
     });
     const at = await say(stream, declared(id));
     expect(await call(`/api/v1/applications/late?at=${position - 1}`)).toMatchObject({
