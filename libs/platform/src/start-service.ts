@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { hkdfSync, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { feedSubject, upcast } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
-import { makeAnnouncements, makeNatsBus } from '@plumbline/bus';
+import { announceOn, makeAnnouncements, makeNatsBus } from '@plumbline/bus';
 import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf, upcastAnnouncements } from '@plumbline/event-log';
 import type { RunningConsumer } from '@plumbline/event-log';
 import { makeJobs } from '@plumbline/jobs';
@@ -79,11 +79,11 @@ async function openContext<C>(
   opened.defer(() => pool.end());
   const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, keepsAnnouncements: true });
   opened.defer(() => bus.close());
-  const stores = await openStores(pool, config.key, (announcement) => bus.publish(feedSubject, announcement));
+  const stores = await openStores(pool, config.key, announceOn(bus, { key: announcementKey(config.key) }));
   opened.defer(() => stores.close());
   const database = await openServiceDatabase(definition, databaseUrl, log);
   opened.defer(() => database.destroy());
-  const announcements = upcastAnnouncements(makeAnnouncements(bus), upcast);
+  const announcements = upcastAnnouncements(makeAnnouncements(bus, { key: announcementKey(config.key), metrics }), upcast);
   const transaction = stores.eventLog.announcing(transactionsOf(poolOf(database)));
   const checkpoints = makePostgresCheckpoints({ schema: schemaOf(name), transaction });
   const jobs = makeJobs({ ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }), databaseUrl, prefix: `${prefix}:${name}`, log, metrics });
@@ -126,6 +126,9 @@ async function openContext<C>(
     },
   };
 }
+
+/** Who speaks on the bus isn't thereby one of ours. */
+const announcementKey = (key: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', key, '', 'plumbline announcement 1', 32));
 
 function healthOf(context: ServiceContext, running: RunningService, registry: MetricsRegistry): Health {
   return {
