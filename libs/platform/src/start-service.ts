@@ -1,6 +1,6 @@
 import { hkdfSync, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { feedSubject, upcast } from '@plumbline/contracts';
+import { upcast } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
 import { announceOn, makeAnnouncements, makeNatsBus } from '@plumbline/bus';
 import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf, upcastAnnouncements } from '@plumbline/event-log';
