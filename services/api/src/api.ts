@@ -25,8 +25,6 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
 
   const statuses = makeStatusProjection();
   const access = makeAccessModel();
-  await statuses.load(database);
-  await access.load(database);
   const statusReader = await context.consume(statuses.consumer);
   const accessReader = await context.consume(access.consumer);
 

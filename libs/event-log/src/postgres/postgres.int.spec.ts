@@ -6,7 +6,7 @@ import { verifyChain } from '../chain.ts';
 import { runConsumer } from '../consumer/run-consumer.ts';
 import { describeEventLog } from '../contract.ts';
 import { newEvent } from '../contract/sample-events.ts';
-import type { SqlExecutor } from '../port.ts';
+import type { ProjectionTable, SqlExecutor } from '../port.ts';
 import { migrateEventLog } from './migrate.ts';
 import { makePostgresCheckpoints, migrateConsumers } from './postgres-checkpoints.ts';
 import { makePostgresEventLog } from './postgres-event-log.ts';
@@ -26,6 +26,7 @@ let pool: Pool;
 
 beforeAll(async () => {
   await onServer(`create database ${database}`);
+  await onServer(`alter database ${database} set search_path = projections`);
   pool = openPool(url, { connections: 20 });
 });
 
@@ -34,12 +35,18 @@ afterAll(async () => {
   await onServer(`drop database ${database} with (force)`);
 });
 
+const applied: ProjectionTable = {
+  name: 'applied',
+  ddl: ['create table if not exists applied (n bigserial, id uuid, primary key (id, n))', 'create index if not exists applied_id on applied (id)'],
+  incomparable: { n: 'the order in which buckets were served' },
+};
+
 async function emptyLog(): Promise<void> {
   await pool.query('drop schema if exists log cascade');
   await pool.query('drop schema if exists projections cascade');
   await migrateEventLog(pool);
   await migrateConsumers(sqlExecutorOf(pool), 'projections');
-  await pool.query('create table projections.applied (n bigserial, id uuid)');
+  for (const statement of applied.ddl) await pool.query(statement);
 }
 
 /** As only a superuser could. */
@@ -60,11 +67,10 @@ describeEventLog<SqlExecutor>('PostgreSQL', async () => {
     checkpoints: makePostgresCheckpoints({ schema: 'projections', transaction: log.announcing(transactionsOf(pool)) }),
     projection: {
       async add(tx, event) {
-        await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
+        await tx.query('insert into applied (id) values ($1)', [event.id]);
       },
-      async reset(tx) {
-        await tx.query('truncate projections.applied');
-      },
+      tables: [applied],
+      read: async (tx) => (await tx.query<{ id: string }>('select id from applied order by n')).map((row) => row.id),
       async ids() {
         const { rows } = await pool.query<{ id: string }>('select id from projections.applied order by n');
         return rows.map((row) => row.id);
@@ -174,7 +180,7 @@ describe('event log: PostgreSQL only', () => {
     const announcements = makeLocalAnnouncements();
     const own = openPool(url, { connections: 4, applicationName: 'consumer under test' });
     const log = makePostgresEventLog({ connection: own, announce: announcements.announce });
-    const applied: string[] = [];
+    const told: string[] = [];
     const consumer = await runConsumer({
       log,
       announcements,
@@ -189,7 +195,7 @@ describe('event log: PostgreSQL only', () => {
         async apply(events, tx) {
           for (const event of events) await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
         },
-        committed: (events) => void applied.push(...events.map((event) => event.id)),
+        committed: (events) => void told.push(...events.map((event) => event.id)),
       },
     });
     const kill = async (): Promise<void> =>
