@@ -119,7 +119,6 @@ async function caughtUp(context: ServiceContext, world: WorldProjection): Promis
   const others = await context.consume(world.consumer);
   const { position } = await context.eventLog.head();
   await Promise.all([own.waitFor(position, limits.catchUpMs), others.waitFor(position, limits.catchUpMs)]);
-  await context.transaction((tx) => world.load(tx));
   return context.transaction((tx) => readApplications(tx));
 }
 

@@ -1,13 +1,5 @@
 import { AppError, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
-import {
-  applyEventsMax,
-  bucketQueueEventsMax,
-  checkpointLagEventsMax,
-  checkpointLagMsMax,
-  retryDelayMsMax,
-  retryDelayMsMin,
-  triesMax,
-} from '../limits.ts';
+import { applyEventsMax, bucketQueueEventsMax, checkpointLagEventsMax, checkpointLagMsMax, retryDelayMsMax, retryDelayMsMin, triesMax } from '../limits.ts';
 import type { Consumer, EventLog, ParkedStream } from '../port.ts';
 import { postgresError } from '../postgres/postgres-errors.ts';
 import { bucketOf, type Checkpoint, type CheckpointStore } from './checkpoints.ts';

@@ -129,7 +129,6 @@ export class Rebuild<Tx> {
     const { checkpoints, consumer, log } = this.#parts;
     const { name } = consumer;
     const head = await shadow.transaction(async (tx) => {
-      if (!(await checkpoints.projections.hold(tx, name, this.#token))) throw lostClaim(name);
       const live = await checkpoints.lock(tx, name);
       // Nobody applies now, so what is in the log at this moment is all that the live tables can have.
       const { position, generation } = await log.head();
@@ -155,9 +154,13 @@ export class Rebuild<Tx> {
         const live = await checkpoints.read(tx, consumer.name);
         const isSame = live.checkpoints.every((checkpoint) => checkpoint.generation === generation);
         if (!isSame || live.parked.length !== parkedBefore.size || live.parked.some((each) => !parkedBefore.has(`${each.position} ${each.stream}`))) {
-          throw new AppError('failed-precondition', `a stream of consumer ${consumer.name} was parked or retried, or it was begun anew, while it was compared`, {
-            retry: 'later',
-          });
+          throw new AppError(
+            'failed-precondition',
+            `a stream of consumer ${consumer.name} was parked or retried, or it was begun anew, while it was compared`,
+            {
+              retry: 'later',
+            },
+          );
         }
         const positions = live.checkpoints.map((checkpoint) => checkpoint.position);
         const position = Math.min(...positions);
@@ -187,8 +190,7 @@ export class Rebuild<Tx> {
     logger.info(`${kind} begins`, { consumer: name });
     this.#reportAgain();
     try {
-      const shadow = await checkpoints.projections.openShadow(name, tables);
-      const message = await work(shadow);
+      const message = await work(this.#held(await checkpoints.projections.openShadow(name, tables)));
       await this.#end('done', message);
     } catch (error) {
       const { code, message } = AppError.from(error);
@@ -196,6 +198,21 @@ export class Rebuild<Tx> {
       await this.#end(code === 'failed-precondition' && kind === 'rebuild' ? 'refused' : 'failed', message).catch(() => undefined);
       throw error;
     }
+  }
+
+  /**
+   * Each transaction in the shadow holds the claim. Without it another run may have dropped the shadow, and a table that
+   * is not found there would be the live one.
+   */
+  #held(shadow: Shadow<Tx>): Shadow<Tx> {
+    const { checkpoints, consumer } = this.#parts;
+    const held: Shadow<Tx>['transaction'] = (work, options) =>
+      shadow.transaction(async (tx) => {
+        this.#isLost ||= !(await checkpoints.projections.hold(tx, consumer.name, this.#token));
+        this.#check();
+        return work(tx);
+      }, options);
+    return { ...shadow, transaction: held };
   }
 
   async #end(state: ProjectionRun['state'], message: string): Promise<void> {
@@ -269,7 +286,8 @@ function refusedFor<Tx>({ parked }: Replay<Tx>): AppError {
   );
 }
 
-const lostClaim = (consumer: string): AppError => new AppError('conflict', `another rebuild of consumer ${consumer} took over: this one was silent for too long`);
+const lostClaim = (consumer: string): AppError =>
+  new AppError('conflict', `another rebuild of consumer ${consumer} took over: this one was silent for too long`);
 
 const tooFast = (consumer: string): AppError =>
   new AppError('unavailable', `the log grows faster than consumer ${consumer} can be rebuilt: try when less is written`, { retry: 'later' });

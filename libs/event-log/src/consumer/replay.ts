@@ -59,7 +59,7 @@ export class Replay<Tx> {
 
   /** What is left up to `end`, of the events that `isIncluded`, in a transaction that does something else too. */
   async rest(tx: Tx, end: number, isIncluded: (event: RecordedEvent) => boolean = () => true): Promise<void> {
-    for (let position = this.position; position < end; ) {
+    for (let position = this.position; position < end;) {
       const page = await this.#page(position);
       const last = page.events.at(-1);
       if (last === undefined) return;
@@ -94,6 +94,7 @@ export class Replay<Tx> {
         return;
       } catch (error) {
         if (isOutage(error)) throw error;
+        this.#parts.check();
         if (batch.length > 1) {
           const half = Math.ceil(batch.length / 2);
           await this.#apply(batch.slice(0, half));

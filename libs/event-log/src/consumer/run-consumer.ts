@@ -379,7 +379,8 @@ class ConsumerRun<Tx> implements RunningConsumer {
       if (triedBy === version) continue;
       this.#unpark(stream).then(
         () => logger.info('a parked stream was applied by this version', { consumer: this.name, stream }),
-        (error: unknown) => logger.warn('a parked stream was tried by this version, in vain', { consumer: this.name, stream, error: AppError.from(error).message }),
+        (error: unknown) =>
+          logger.warn('a parked stream was tried by this version, in vain', { consumer: this.name, stream, error: AppError.from(error).message }),
       );
     }
   }

@@ -184,13 +184,13 @@ export function rebuildCases<Tx>(subject: Subject<Tx>): void {
     it('is at the same position as live, while events go on coming', async () => {
       const { log } = subject();
       const consumer = await run(subject, recorder(subject));
-      let isOver = false;
+      const over = new AbortController();
       const writing = (async () => {
         // In memory nothing waits for a disk: everybody else gets their turn here.
-        while (!isOver) await Promise.all([appendOneBy(log, streams(5)), new Promise((resolve) => setTimeout(resolve, 1))]);
+        while (!over.signal.aborted) await Promise.all([appendOneBy(log, streams(5)), new Promise((resolve) => setTimeout(resolve, 1))]);
       })();
       for (let round = 0; round < 5; round++) expect(await consumer.compare()).toMatchObject({ differences: 0 });
-      isOver = true;
+      over.abort();
       await writing;
     });
 

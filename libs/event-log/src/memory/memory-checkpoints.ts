@@ -58,7 +58,10 @@ export function makeMemoryCheckpoints(database: MemoryDatabase): CheckpointStore
     skipped: (consumer) =>
       database.transaction(async (tx) => {
         const rows = tx.table<ParkedStream>('skipped_event').entries();
-        return rows.map(([, row]) => row).filter((row) => row.consumer === consumer).map((row) => row.eventId);
+        return rows
+          .map(([, row]) => row)
+          .filter((row) => row.consumer === consumer)
+          .map((row) => row.eventId);
       }),
     build: (consumer) =>
       database.transaction(async (tx) => {

@@ -30,7 +30,8 @@ export function makeMemoryProjections(database: MemoryDatabase): ProjectionStore
     recreate: async (tx, tables) => tables.forEach(({ name }) => clear(tx, name)),
     watch: (consumer, owner, nowMs) =>
       database.transaction(async (tx) => {
-        if (runs(tx).get(consumer) === undefined) runs(tx).set(consumer, { ...newRun({ consumer, kind: 'compare', owner, nowMs }), state: 'waiting', token: '' });
+        if (runs(tx).get(consumer) === undefined)
+          runs(tx).set(consumer, { ...newRun({ consumer, kind: 'compare', owner, nowMs }), state: 'waiting', token: '' });
       }),
     lastRun: (consumer) =>
       database.transaction(async (tx) => {

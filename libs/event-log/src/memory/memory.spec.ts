@@ -18,7 +18,11 @@ describeEventLog('in memory', async () => {
         tx.table<string>('applied').set(randomUUID(), event.id);
       },
       tables: [{ name: 'applied', ddl: [] }],
-      read: async (tx) => tx.table<string>('applied').entries().map(([, id]) => id),
+      read: async (tx) =>
+        tx
+          .table<string>('applied')
+          .entries()
+          .map(([, id]) => id),
       ids: async () => database.rows<string>('applied').map(([, id]) => id),
     },
     tamper: async (position) => log.tamper(position, '{"changed":true}'),

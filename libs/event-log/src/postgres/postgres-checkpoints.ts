@@ -86,6 +86,20 @@ export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpo
       );
       return rows.length === moves.length;
     },
+    ...makeParking(name, transaction),
+    build: (consumer) =>
+      transaction(async (tx) => {
+        const [row] = await tx.query<{ build: number | null }>(`select max(build) as build from ${name}.checkpoint where consumer = $1`, [consumer]);
+        return row?.build ?? undefined;
+      }),
+    projections: makePostgresProjections(name, transaction),
+  };
+}
+
+type Parking = Pick<CheckpointStore<SqlExecutor>, 'park' | 'unpark' | 'recordSkipped' | 'skipped'>;
+
+function makeParking(name: string, transaction: TransactionRunner<SqlExecutor>): Parking {
+  return {
     async park(tx, parked) {
       await tx.query(
         `insert into ${name}.parked_event (${parkedColumns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -99,22 +113,16 @@ export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpo
       await tx.query(`delete from ${name}.parked_event where consumer = $1 and stream = $2`, [consumer, stream]);
     },
     async recordSkipped(tx, skipped) {
-      await tx.query(
-        `insert into ${name}.skipped_event (${skippedColumns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`,
-        [...parkedValues(skipped), storable(skipped.reason)],
-      );
+      await tx.query(`insert into ${name}.skipped_event (${skippedColumns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`, [
+        ...parkedValues(skipped),
+        storable(skipped.reason),
+      ]);
     },
     skipped: (consumer) =>
       transaction(async (tx) => {
         const rows = await tx.query<{ event_id: string }>(`select event_id from ${name}.skipped_event where consumer = $1`, [consumer]);
         return rows.map((row) => row.event_id);
       }),
-    build: (consumer) =>
-      transaction(async (tx) => {
-        const [row] = await tx.query<{ build: number | null }>(`select max(build) as build from ${name}.checkpoint where consumer = $1`, [consumer]);
-        return row?.build ?? undefined;
-      }),
-    projections: makePostgresProjections(name, transaction),
   };
 }
 

@@ -81,7 +81,9 @@ async function compareTable(tx: SqlExecutor, { live, schema, table }: { live: st
   const sample =
     differences === 0 || keys.length === 0
       ? []
-      : await tx.query<{ key: string }>(`select distinct concat_ws(' ', ${keys.join(', ')}) as key from ${different} order by key limit ${differencesShownMax}`);
+      : await tx.query<{ key: string }>(
+          `select distinct concat_ws(' ', ${keys.join(', ')}) as key from ${different} order by key limit ${differencesShownMax}`,
+        );
   return { table: name, rows: Number(count?.rows ?? 0), differences, sample: sample.map((row) => row.key) };
 }
 
@@ -178,12 +180,25 @@ function makeRuns(live: string, transaction: TransactionRunner<SqlExecutor>): Ru
            update ${table} set state = $3, position = $4, head = $5, events_per_second = $6, parked = $7, at = $8, message = $9
            where consumer = $1 and token = $2 and state = 'running' returning consumer
          ) select consumer from reported`,
-        [run.consumer, token, run.state, run.position, run.head, run.eventsPerSecond, run.parked, run.at, run.message.replaceAll('\0', '\uFFFD').toWellFormed()],
+        [
+          run.consumer,
+          token,
+          run.state,
+          run.position,
+          run.head,
+          run.eventsPerSecond,
+          run.parked,
+          run.at,
+          run.message.replaceAll('\0', '\uFFFD').toWellFormed(),
+        ],
       ),
     hold: async (tx, consumer, token) =>
       (await tx.query(`select consumer from ${table} where consumer = $1 and token = $2 and state = 'running' for update`, [consumer, token])).length > 0,
     abandon: (consumer, message) =>
-      transaction(async (tx) => void (await tx.query(`update ${table} set state = 'failed', message = $2 where consumer = $1 and state = 'running'`, [consumer, message]))),
+      transaction(
+        async (tx) =>
+          void (await tx.query(`update ${table} set state = 'failed', message = $2 where consumer = $1 and state = 'running'`, [consumer, message])),
+      ),
   };
 }
 
