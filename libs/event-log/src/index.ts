@@ -10,7 +10,6 @@ export * from './port.ts';
 export { announcementOf, makeLocalAnnouncements, type Announce, type Appended } from './announce.ts';
 export { chainHash, genesisHash, verifyChain, type ChainedLog, type ChainLink, type ChainVerdict } from './chain.ts';
 export { bucketOf, type Checkpoint, type CheckpointMove, type CheckpointStore, type ConsumerState } from './consumer/checkpoints.ts';
-export type { Claim, ProjectionStore, Shadow, TableDifference } from './consumer/projection-store.ts';
 export { runConsumer, type RunConsumerOptions } from './consumer/run-consumer.ts';
 export type { Timer } from './consumer/bucket.ts';
 export { eventDataBytesMax, feedPageEventsMax } from './limits.ts';

@@ -136,6 +136,12 @@ export interface ConsumerStatus {
   run?: ProjectionRun;
 }
 
+/** Who doesn't wait for the end. */
+export interface Begun {
+  /** Called when it is claimed and begins: from then on its progress is in the status. */
+  begun?(): void;
+}
+
 export interface RunningConsumer {
   readonly name: string;
   /** Position up to which everything is applied. */
@@ -148,9 +154,9 @@ export interface RunningConsumer {
    * (a rebuild or comparison of this consumer runs), `failed-precondition` (no projection, or an event could not be
    * applied and `acceptParked` is not given).
    */
-  rebuild(options?: { acceptParked?: boolean }): Promise<void>;
+  rebuild(options?: { acceptParked?: boolean } & Begun): Promise<void>;
   /** Rebuilds beside the live tables and tells the difference at the same positions. Changes nothing. */
-  compare(): Promise<ProjectionVerdict>;
+  compare(options?: Begun): Promise<ProjectionVerdict>;
   /** As `compare`, when the last rebuild or comparison of any replica is a day old. */
   compareIfDue(): Promise<ProjectionVerdict | undefined>;
   /** Streams that are set aside since an event of theirs could not be applied. */

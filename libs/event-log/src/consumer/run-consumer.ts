@@ -1,6 +1,6 @@
 import { AppError, noMetrics, silentLogger, type Announcement, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
 import { bucketCount, consumerPageEventsMax, consumerTransactionsMax, pollIntervalMs, pollsPerBuildCheck } from '../limits.ts';
-import type { AnnouncementSource, Consumer, ConsumerStatus, EventLog, ParkedStream, ProjectionVerdict, RunningConsumer } from '../port.ts';
+import type { AnnouncementSource, Begun, Consumer, ConsumerStatus, EventLog, ParkedStream, ProjectionVerdict, RunningConsumer } from '../port.ts';
 import { Bucket, type BucketShared, type Timer } from './bucket.ts';
 import { bucketOf, type CheckpointStore, type ConsumerState } from './checkpoints.ts';
 import { traceOf } from './parking.ts';
@@ -118,14 +118,14 @@ class ConsumerRun<Tx> implements RunningConsumer {
     return { name: consumer.name, isProjection: consumer.tables !== undefined, position: this.position(), head, parked: parked.length, ...progress };
   }
 
-  async rebuild({ acceptParked = false }: { acceptParked?: boolean } = {}): Promise<void> {
-    await this.#upkeep.rebuild(acceptParked);
+  async rebuild({ acceptParked = false, begun }: { acceptParked?: boolean } & Begun = {}): Promise<void> {
+    await this.#upkeep.rebuild(acceptParked, begun);
     await this.#alone(() => this.#reload());
     this.#read();
   }
 
-  compare(): Promise<ProjectionVerdict> {
-    return this.#upkeep.compare();
+  compare({ begun }: Begun = {}): Promise<ProjectionVerdict> {
+    return this.#upkeep.compare(begun);
   }
 
   compareIfDue(): Promise<ProjectionVerdict | undefined> {

@@ -50,13 +50,15 @@ export class Upkeep<Tx> {
     return consumer.tables === undefined ? [] : checkpoints.projections.damage(consumer.tables);
   }
 
-  async rebuild(acceptParked: boolean): Promise<void> {
+  async rebuild(acceptParked: boolean, begun?: () => void): Promise<void> {
     const rebuild = await this.#claimed('rebuild');
+    begun?.();
     await this.#keep(rebuild.swap(acceptParked));
   }
 
-  async compare(): Promise<ProjectionVerdict> {
+  async compare(begun?: () => void): Promise<ProjectionVerdict> {
     const rebuild = await this.#claimed('compare');
+    begun?.();
     return this.#keep(rebuild.compare());
   }
 
