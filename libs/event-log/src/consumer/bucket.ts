@@ -22,6 +22,8 @@ export interface BucketShared<Tx> {
   metrics: Metrics;
   slots: Slots;
   generation(): string;
+  /** Ids of events that people skipped: where a projection is made anew in place, they come by again. */
+  skipped: Set<string>;
   /** Something was applied, or there is room again. */
   progressed(): void;
   /** What is stored is not what we told: everything is loaded anew, soon. */
@@ -151,7 +153,7 @@ export class Bucket<Tx> {
       this.#committed(elsewhere.filter(({ stream, position }) => position < (this.#parked.get(stream)?.position ?? Number.POSITIVE_INFINITY)));
       return;
     }
-    const events = batch.filter((event) => !this.#parked.has(event.stream));
+    const events = batch.filter((event) => !this.#parked.has(event.stream) && !this.#shared.skipped.has(event.id));
     const last = this.#queue.length === batch.length ? undefined : batch.at(-1);
     const position = last?.position ?? this.#taken;
     await checkpoints.transaction(async (tx) => {
@@ -333,6 +335,7 @@ export class Bucket<Tx> {
       throw error;
     }
     this.#moved(this.#checkpoint.position);
+    if (skipReason !== undefined) this.#shared.skipped.add(parked.eventId);
     if (rest === undefined) this.#parked.delete(stream);
     else this.#parked.set(stream, rest);
     if (isWanted) this.#committed([event]);

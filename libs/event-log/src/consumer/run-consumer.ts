@@ -75,6 +75,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
       metrics,
       slots: makeSlots(consumerTransactionsMax),
       generation: () => this.#generation,
+      skipped: new Set(),
       progressed: () => this.#progressed(),
       replaced: () => this.#reloadSoon(),
       isDamaged: () => this.#isDamaged(),
@@ -345,12 +346,13 @@ class ConsumerRun<Tx> implements RunningConsumer {
   async #reload(): Promise<void> {
     const { checkpoints, consumer } = this.#options;
     await Promise.all(this.#buckets.map((bucket) => bucket.halt()));
-    await this.#resume(this.#buckets, () =>
-      checkpoints.snapshot(consumer.name, this.#generation, async (tx, state) => {
+    await this.#resume(this.#buckets, async () => {
+      for (const event of await checkpoints.skipped(consumer.name)) this.#shared.skipped.add(event);
+      return checkpoints.snapshot(consumer.name, this.#generation, async (tx, state) => {
         await consumer.load?.(tx);
         return state;
-      }),
-    );
+      });
+    });
   }
 
   /** From what is stored; in an outage, as soon as that can be read. */

@@ -163,6 +163,11 @@ export function rebuildCases<Tx>(subject: Subject<Tx>): void {
       await consumer.rebuild();
       expect(await applied()).toEqual(idsOf(bad.filter((event) => event.type !== 'Bad')));
       expect(await consumer.compare()).toMatchObject({ differences: 0 });
+      // Also where it is made anew in place.
+      await subject().recoverTo(3);
+      const later = await log.append([{ stream: 'bad-1', events: [newEvent()] }]);
+      await consumer.waitFor(4, patienceMs);
+      await expect.poll(applied).toEqual(idsOf([...bad.filter((event) => event.type !== 'Bad'), ...later]));
     });
   });
 

@@ -4,6 +4,7 @@ import { bucketCount } from '../limits.ts';
 import type { ParkedStream, SqlExecutor } from '../port.ts';
 import { makePostgresProjections } from './postgres-projections.ts';
 import type { TransactionRunner } from './sql-executor.ts';
+import { storable } from './storable.ts';
 
 /** Creates the checkpoint tables in a service's own schema; any number of times. */
 export async function migrateConsumers(executor: SqlExecutor, schema: string): Promise<void> {
@@ -148,9 +149,6 @@ function parkedValues(parked: ParkedStream): unknown[] {
   const { consumer, stream, position, version, eventId, type, error, stack, attempts, at } = parked;
   return [consumer, stream, position, version, eventId, type, storable(error), storable(stack), attempts, at];
 }
-
-/** PostgreSQL's text has no NUL, and an error's message may hold anything. */
-const storable = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
 
 function schemaName(schema: string): string {
   if (/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) return schema;

@@ -1,4 +1,5 @@
 import type { AccessEvent, AppProjectSpec, RecordedEvent } from '@plumbline/contracts';
+import { storableJson } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import { compilePolicy } from '@plumbline/policy';
 import type { Policy } from '@plumbline/policy';
@@ -104,7 +105,7 @@ async function store(events: readonly RecordedEvent[], tx: SqlExecutor): Promise
     const event = recorded as RecordedEvent & AccessEvent;
     if (event.type === 'ProjectDeclared' || event.type === 'ProjectDeleted') {
       const { namespace, name, uid } = event.data;
-      const spec = event.type === 'ProjectDeclared' ? JSON.stringify(event.data.spec) : null;
+      const spec = event.type === 'ProjectDeclared' ? storableJson(event.data.spec) : null;
       await tx.query(
         `insert into project (stream, namespace, name, uid, position, spec) values ($1, $2, $3, $4, $5, $6::jsonb)
          on conflict (stream) do update set position = excluded.position, spec = excluded.spec where project.position < excluded.position`,
@@ -114,7 +115,7 @@ async function store(events: readonly RecordedEvent[], tx: SqlExecutor): Promise
       await tx.query(
         `insert into policy (stream, position, policy) values ($1, $2, $3::jsonb)
          on conflict (stream) do update set position = excluded.position, policy = excluded.policy where policy.position < excluded.position`,
-        [event.stream, event.position, JSON.stringify(event.data)],
+        [event.stream, event.position, storableJson(event.data)],
       );
     } else if (event.type === 'TokenRevoked') {
       await tx.query('insert into revoked_token (token_id, subject) values ($1, $2) on conflict do nothing', [event.data.tokenId, event.data.subject]);

@@ -1,5 +1,6 @@
 import { evolveApplicationStatus, initialApplicationStatus, parseApplicationStream } from '@plumbline/contracts';
 import type { ApplicationEvent, ApplicationEventType, ApplicationStatus, RecordedEvent } from '@plumbline/contracts';
+import { storableJson } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 
 /** What the log says of an application. */
@@ -163,7 +164,7 @@ async function write(tx: SqlExecutor, applications: readonly KnownApplication[])
       column(({ position }) => position),
       column(({ manifestSet }) => manifestSet ?? null),
       column(({ sourceType }) => sourceType ?? null),
-      column(({ status }) => (status === undefined ? null : JSON.stringify(status))),
+      column(({ status }) => (status === undefined ? null : storableJson(status))),
     ],
   );
 }

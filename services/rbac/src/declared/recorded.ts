@@ -1,3 +1,4 @@
+import { storableJson } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { DeclarationEvent } from '../domain/declaration.ts';
 
@@ -19,7 +20,7 @@ export const declarationsConsumer: Consumer<SqlExecutor> = {
     await tx.query(
       `insert into declaration (stream, version, event) select * from unnest($1::text[], $2::int[], $3::jsonb[])
        on conflict (stream) do update set version = excluded.version, event = excluded.event where declaration.version < excluded.version`,
-      [last.map(({ stream }) => stream), last.map(({ version }) => version), last.map(({ type, data }) => JSON.stringify({ type, data }))],
+      [last.map(({ stream }) => stream), last.map(({ version }) => version), last.map(({ type, data }) => storableJson({ type, data }))],
     );
   },
   tables: declarationTables,

@@ -1,4 +1,5 @@
 import { categoryOf } from '@plumbline/contracts';
+import { storableJson } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { Folded } from './application-log.ts';
 import { fold, unseen } from './application-log.ts';
@@ -49,8 +50,8 @@ async function writeRows(tx: SqlExecutor, rows: readonly [string, Folded][]): Pr
     [
       rows.map(([stream]) => stream),
       rows.map(([, row]) => row.version),
-      rows.map(([, row]) => JSON.stringify(row.state)),
-      rows.map(([, row]) => JSON.stringify(row.status)),
+      rows.map(([, row]) => storableJson(row.state)),
+      rows.map(([, row]) => storableJson(row.status)),
     ],
   );
 }

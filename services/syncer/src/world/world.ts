@@ -1,4 +1,5 @@
 import type { AppProjectSpec, RecordedEvent, RepositoryEvent, AccessEvent } from '@plumbline/contracts';
+import { storableJson } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 
 /** What other services say that applications depend on: where refs point, and what projects allow. */
@@ -199,7 +200,7 @@ async function writeRows(events: readonly WorldEvent[], tx: SqlExecutor): Promis
         data.name,
         position,
         data.uid,
-        type === 'ProjectDeclared' ? JSON.stringify(data.spec) : null,
+        type === 'ProjectDeclared' ? storableJson(data.spec) : null,
       ]),
     );
   }
