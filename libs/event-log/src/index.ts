@@ -20,5 +20,5 @@ export { migrateEventLog } from './postgres/migrate.ts';
 export { makePostgresEventLog, type PostgresEventLog, type PostgresEventLogOptions } from './postgres/postgres-event-log.ts';
 export { makePostgresCheckpoints, migrateConsumers, type PostgresCheckpointsOptions } from './postgres/postgres-checkpoints.ts';
 export { postgresError } from './postgres/postgres-errors.ts';
-export { storableJson } from './postgres/storable.ts';
+export { storableJson, storableText } from './postgres/storable.ts';
 export { openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';

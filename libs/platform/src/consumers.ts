@@ -29,6 +29,8 @@ export interface ConsumersParts {
   announcements: AnnouncementSource;
   checkpoints: CheckpointStore<SqlExecutor>;
   event: ServiceContext['event'];
+  /** How often it is looked whether a comparison is due. Default: `limits.compareCheckMs`. */
+  compareCheckMs?: number;
 }
 
 /** The consumers of one service: runs them, answers about them, carries out what admins ask for, and compares daily. */
@@ -56,7 +58,7 @@ export function openConsumers(parts: ConsumersParts): Consumers {
     }
   };
   let comparing: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => (comparing = comparing.then(compareAll)), limits.compareCheckMs);
+  const timer = setInterval(() => (comparing = comparing.then(compareAll)), parts.compareCheckMs ?? limits.compareCheckMs);
   timer.unref();
 
   return {

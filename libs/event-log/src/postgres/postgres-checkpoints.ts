@@ -4,7 +4,7 @@ import { bucketCount } from '../limits.ts';
 import type { ParkedStream, SqlExecutor } from '../port.ts';
 import { makePostgresProjections } from './postgres-projections.ts';
 import type { TransactionRunner } from './sql-executor.ts';
-import { storable } from './storable.ts';
+import { storableText } from './storable.ts';
 
 /** Creates the checkpoint tables in a service's own schema; any number of times. */
 export async function migrateConsumers(executor: SqlExecutor, schema: string): Promise<void> {
@@ -116,7 +116,7 @@ function makeParking(name: string, transaction: TransactionRunner<SqlExecutor>):
     async recordSkipped(tx, skipped) {
       await tx.query(`insert into ${name}.skipped_event (${skippedColumns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing`, [
         ...parkedValues(skipped),
-        storable(skipped.reason),
+        storableText(skipped.reason),
       ]);
     },
     skipped: (consumer) =>
@@ -147,7 +147,7 @@ async function parkedOf(tx: SqlExecutor, name: string, consumer: string): Promis
 
 function parkedValues(parked: ParkedStream): unknown[] {
   const { consumer, stream, position, version, eventId, type, error, stack, attempts, at } = parked;
-  return [consumer, stream, position, version, eventId, type, storable(error), storable(stack), attempts, at];
+  return [consumer, stream, position, version, eventId, type, storableText(error), storableText(stack), attempts, at];
 }
 
 function schemaName(schema: string): string {

@@ -3,7 +3,7 @@ import type { ProjectionStore, Shadow, TableDifference } from '../consumer/proje
 import { compareStatementMs, differencesShownMax, rebuildSilenceMsMax } from '../limits.ts';
 import type { ProjectionRun, ProjectionTable, SqlExecutor } from '../port.ts';
 import type { TransactionRunner } from './sql-executor.ts';
-import { storable } from './storable.ts';
+import { storableText } from './storable.ts';
 
 const timestamp = (column: string): string => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -181,7 +181,7 @@ function makeRuns(live: string, transaction: TransactionRunner<SqlExecutor>): Ru
            update ${table} set state = $3, position = $4, head = $5, events_per_second = $6, parked = $7, at = $8, message = $9
            where consumer = $1 and token = $2 and state = 'running' returning consumer
          ) select consumer from reported`,
-        [run.consumer, token, run.state, run.position, run.head, run.eventsPerSecond, run.parked, run.at, storable(run.message)],
+        [run.consumer, token, run.state, run.position, run.head, run.eventsPerSecond, run.parked, run.at, storableText(run.message)],
       ),
     hold: async (tx, consumer, token) =>
       (await tx.query(`select consumer from ${table} where consumer = $1 and token = $2 and state = 'running' for update`, [consumer, token])).length > 0,

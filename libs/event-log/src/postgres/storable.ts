@@ -1,5 +1,5 @@
 /** PostgreSQL's text has no NUL, and UTF-8 no half of a surrogate pair; an error's message may hold anything. */
-export const storable = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
+export const storableText = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
 
 /**
  * JSON for a `jsonb` column of a projection. The log keeps what anybody managed to say, escaped; `jsonb` refuses NUL and
@@ -12,8 +12,8 @@ export function storableJson(value: unknown): string {
 }
 
 function clean(value: unknown): unknown {
-  if (typeof value === 'string') return storable(value);
+  if (typeof value === 'string') return storableText(value);
   if (Array.isArray(value)) return value.map(clean);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [storable(key), clean(each)]));
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [storableText(key), clean(each)]));
 }

@@ -42,14 +42,17 @@ const said = async (type: string) => (await service.context.eventLog.readFeed({ 
 // oxlint-disable-next-line typescript/no-explicit-any -- what an answer is, the expectations say
 type Json = any;
 
-async function call(method: string, path: string, options: { as?: string; body?: unknown } = {}): Promise<{ status: number; body: Json }> {
-  const { as = 'admin:login', body } = options;
-  const token = await new SignJWT({ sub: as, jti: randomUUID() })
+const signed = (sub: string): Promise<string> =>
+  new SignJWT({ sub, jti: randomUUID() })
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuer('argocd')
     .setIssuedAt()
     .setExpirationTime('1h')
     .sign(new TextEncoder().encode(key));
+
+async function call(method: string, path: string, options: { as?: string; body?: unknown } = {}): Promise<{ status: number; body: Json }> {
+  const { as = 'admin:login', body } = options;
+  const token = await signed(as);
   const response = await fetch(`${service.url}/api/v1/consumers${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
@@ -79,6 +82,15 @@ describe('GET /api/v1/consumers', () => {
     const { body } = await call('GET', '');
     expect(body.items.map((each: Json) => each.name)).toEqual(['api.access', status]);
     expect(body.unanswered.toSorted()).toEqual(['rbac', 'renderer', 'repo-watcher', 'syncer']);
+  });
+
+  it('is measured too', async () => {
+    const names = ['plumbline_consumer_lag', 'plumbline_consumer_parked'];
+    const token = await signed('admin:login');
+    await vi.waitFor(async () => {
+      const text = await (await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
+      for (const name of names) expect(text).toMatch(new RegExp(`^${name}\\{.*consumer="api.access".*\\} 0$`, 'm'));
+    }, soon);
   });
 
   it('is for admins only, in every part', async () => {

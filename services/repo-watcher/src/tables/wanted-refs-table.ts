@@ -1,4 +1,5 @@
 import type { ApplicationEvent, RecordedEvent } from '@plumbline/contracts';
+import { storableText } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import { repositoryId, repositoryPlace, withoutUserInfo } from '@plumbline/git';
 import type { DataSource } from 'typeorm';
@@ -70,7 +71,7 @@ export function wantedRefsProjection(changed: (repositories: ReadonlySet<string>
       await tx.query(
         `INSERT INTO wanted (application, repository, ref, chart, url, place)
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) ON CONFLICT DO NOTHING`,
-        (['application', 'repository', 'ref', 'chart', 'url', 'place'] as const).map((column) => rows.map((row) => row[column])),
+        (['application', 'repository', 'ref', 'chart', 'url', 'place'] as const).map((column) => rows.map((row) => storableText(row[column]))),
       );
     },
     committed(events) {

@@ -1,5 +1,5 @@
 import type { AppProjectSpec, RecordedEvent, RepositoryEvent, AccessEvent } from '@plumbline/contracts';
-import { storableJson } from '@plumbline/event-log';
+import { storableJson, storableText } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 
 /** What other services say that applications depend on: where refs point, and what projects allow. */
@@ -218,6 +218,7 @@ async function upsert(tx: SqlExecutor, { table, key, columns }: Target, rows: re
   const changes = names.filter((name) => !key.includes(name)).map((name) => `${name} = excluded.${name}`);
   await tx.query(
     `insert into ${table} (${names.join(', ')}) select * from unnest(${arrays.join(', ')}) on conflict (${key.join(', ')}) do update set ${changes.join(', ')}`,
-    names.map((_, index) => rows.map((row) => row[index])),
+    // Refs and messages are what somebody typed or a server said.
+    names.map((_, index) => rows.map((row) => (typeof row[index] === 'string' ? storableText(row[index]) : row[index]))),
   );
 }
