@@ -57,8 +57,10 @@ export function openConsumers(parts: ConsumersParts): Consumers {
       }
     }
   };
-  let comparing: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => (comparing = comparing.then(compareAll)), parts.compareCheckMs ?? limits.compareCheckMs);
+  let comparing: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    comparing ??= compareAll().finally(() => (comparing = undefined));
+  }, parts.compareCheckMs ?? limits.compareCheckMs);
   timer.unref();
 
   return {
