@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { ApplicationsController } from './applications/applications.controller.ts';
+import { ConsumersController } from './consumers/consumers.controller.ts';
 import { DOOR } from './door.ts';
 import type { Door } from './door.ts';
 import { EventsController } from './events/events.controller.ts';
@@ -15,7 +16,16 @@ export class ApiModule {
   static with(door: Door): DynamicModule {
     return {
       module: ApiModule,
-      controllers: [ApplicationsController, EventsController, HistoryController, ProjectsController, SessionController, SystemController, WebhookController],
+      controllers: [
+        ApplicationsController,
+        ConsumersController,
+        EventsController,
+        HistoryController,
+        ProjectsController,
+        SessionController,
+        SystemController,
+        WebhookController,
+      ],
       providers: [{ provide: DOOR, useValue: door }],
     };
   }

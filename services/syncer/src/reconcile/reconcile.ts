@@ -122,7 +122,7 @@ async function wantedState(entry: Entry, state: Declared, context: ReconcileCont
     if (failure.retry === 'later' && failure.code !== 'render-failed') {
       // A service that restarts is nobody's problem; one that stays away has to be seen.
       if (++entry.unanswered < limits.unansweredMax) throw failure;
-      context.wakeAt(entry, context.clock() + limits.reconcileRetryMsMax);
+      context.wakeups.at(entry.key, context.clock() + limits.reconcileRetryMsMax);
     }
     return { kind: 'failed', condition: 'ComparisonError', error: failure, revision: target.commit };
   }
