@@ -69,5 +69,5 @@ export const compareEveryMs = 24 * 60 * 60 * 1_000;
 /** Consumers are compared at different times of the day. */
 export const compareJitterMs = 60 * 60 * 1_000;
 export const differencesShownMax = 10;
-/** Whether another replica swapped the tables is looked at with every so many polls. */
-export const pollsPerBuildCheck = 5;
+/** Whether another replica swapped the tables, or one is lost, is looked at with every so many polls. */
+export const pollsPerStoredCheck = 5;

@@ -16,6 +16,8 @@ export interface Claim {
 export interface ProjectionStore<Tx> {
   /** What the statements would make and isn't there: tables, and columns as `table.column`. Changes nothing. */
   damage(tables: readonly ProjectionTable[]): Promise<string[]>;
+  /** Cheap enough to be asked every few seconds: false when a table is gone. */
+  areThere(tables: readonly ProjectionTable[]): Promise<boolean>;
   /** Drops the tables and makes them anew, empty. */
   recreate(tx: Tx, tables: readonly ProjectionTable[]): Promise<void>;
   /** Makes the record of a consumer that has none, in the state `waiting`. */

@@ -1,5 +1,5 @@
 import { AppError, noMetrics, silentLogger, type Announcement, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
-import { bucketCount, consumerPageEventsMax, consumerTransactionsMax, pollIntervalMs, pollsPerBuildCheck } from '../limits.ts';
+import { bucketCount, consumerPageEventsMax, consumerTransactionsMax, pollIntervalMs, pollsPerStoredCheck } from '../limits.ts';
 import type { AnnouncementSource, Begun, Consumer, ConsumerStatus, EventLog, ParkedStream, ProjectionVerdict, RunningConsumer } from '../port.ts';
 import { Bucket, type BucketShared, type Timer } from './bucket.ts';
 import { bucketOf, type CheckpointStore, type ConsumerState } from './checkpoints.ts';
@@ -238,15 +238,17 @@ class ConsumerRun<Tx> implements RunningConsumer {
       this.#read();
       for (const bucket of this.#buckets) bucket.storeLag();
       this.#shared.metrics.gauge('consumer_lag', Math.max(0, this.#head - this.position()), { consumer: this.#options.consumer.name });
-      if (this.#polls++ % pollsPerBuildCheck === 0) void this.#checkBuild();
+      if (this.#polls++ % pollsPerStoredCheck === 0) void this.#checkStored();
       this.#schedulePoll();
     });
   }
 
   /** Buckets that nothing happens in would not notice that another replica swapped the tables. */
-  async #checkBuild(): Promise<void> {
+  async #checkStored(): Promise<void> {
     const { checkpoints, consumer } = this.#options;
     try {
+      // Nor would readers be helped if no event came that misses a lost table.
+      if (!(await checkpoints.projections.areThere(consumer.tables ?? []))) await this.#isDamaged();
       const [build, parked] = await Promise.all([checkpoints.build(consumer.name), this.parked()]);
       this.#shared.metrics.gauge('consumer_parked', parked.length, { consumer: consumer.name });
       if (build !== undefined && this.#buckets.some((bucket) => bucket.checkpoint.build < build)) this.#reloadSoon();

@@ -27,6 +27,7 @@ export function makeMemoryProjections(database: MemoryDatabase): ProjectionStore
   };
   return {
     damage: async () => [],
+    areThere: async () => true,
     recreate: async (tx, tables) => tables.forEach(({ name }) => clear(tx, name)),
     watch: (consumer, owner, nowMs) =>
       database.transaction(async (tx) => {

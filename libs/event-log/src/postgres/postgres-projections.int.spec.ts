@@ -121,6 +121,14 @@ describe('a projection in PostgreSQL', () => {
     expect(rows).toEqual([{ name: 'tally_last' }, { name: 'tally_pkey' }]);
   });
 
+  it('whose table is dropped while nothing happens is made anew for its readers', async () => {
+    const consumer = await run();
+    await append(300);
+    await consumer.waitFor(300, 20_000);
+    await pool.query('drop table shop.tally');
+    await expect.poll(() => counted().catch(() => 0), { timeout: 20_000 }).toBe(300);
+  });
+
   it('that misses a table which is none of its own parks the stream, as with any other mistake', async () => {
     const consumer = await run(
       { ...tally, apply: async (_events, tx) => void (await tx.query('select from nowhere')) },

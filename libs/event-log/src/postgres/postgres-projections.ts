@@ -13,6 +13,11 @@ export function makePostgresProjections(live: string, transaction: TransactionRu
   return {
     ...makeRuns(live, transaction),
     damage: (tables) => damage(live, tables, transaction),
+    areThere: (tables) =>
+      transaction(async (tx) => {
+        const names = tables.map(({ name }) => `${live}.${identifier(name)}`);
+        return (await tx.query('select from unnest($1::text[]) n where to_regclass(n) is null', [names])).length === 0;
+      }),
     async recreate(tx, tables) {
       await tx.query(`set local search_path = ${live}`);
       for (const { name } of tables) await tx.query(`drop table if exists ${live}.${identifier(name)} cascade`);
