@@ -5,7 +5,7 @@ import type { PlatformClient } from '@plumbline/testing/scenario';
 import type { KubeClient } from '@plumbline/kube';
 import { limits } from '../limits.ts';
 import type { Random } from '../random.ts';
-import type { Demo } from './demo.ts';
+import type { Change, Demo } from './demo.ts';
 import type { History } from './history.ts';
 
 /** What the actors of the load share. */
@@ -36,9 +36,9 @@ export class Pusher {
     this.#stage = stage;
   }
 
-  async act(): Promise<void> {
-    const { demo, git, random } = this.#stage;
-    const { files, applications } = demo.change(random);
+  async act(change: Change = this.#stage.demo.change(this.#stage.random)): Promise<void> {
+    const { git } = this.#stage;
+    const { files, applications } = change;
     this.#unpushed.push({ commit: await git.commit(files), applications });
     await this.push();
   }

@@ -66,6 +66,13 @@ export class Demo {
     return { files, applications };
   }
 
+  /** Every ConfigMap that Git always wants gets a new value. */
+  changeAll(): Change {
+    this.#value++;
+    for (const { configMaps } of this.#wanted.values()) for (const name of configMaps.keys()) configMaps.set(name, String(this.#value));
+    return { files: Object.fromEntries(this.names.flatMap((name) => this.#filesOf(name))), applications: [...this.names] };
+  }
+
   applicationOf(name: string, repoUrl: string): Application {
     return {
       apiVersion: 'argoproj.io/v1alpha1',

@@ -77,6 +77,11 @@ export class Load {
     await this.#running;
   }
 
+  /** Something new for every application; only while nobody else pushes. */
+  async pushAll(): Promise<void> {
+    await this.#pusher.act(this.stage.demo.changeAll());
+  }
+
   /** False: there are commits that the Git server has not taken yet. */
   pushRest(): Promise<boolean> {
     return this.#pusher.push();

@@ -15,6 +15,8 @@ export interface ApiServerTrouble {
   isDown?: boolean;
   /** Lists end in the middle of their body, or at a second page that has expired. */
   truncatesLists?: boolean;
+  /** Writes of ConfigMaps (dry runs aside) wait until `releaseHeld`, as if they were on their way. */
+  holdsWrites?: boolean;
   /** A watch that resumes is told that its version is too old. */
   expiresWatches?: boolean;
 }
@@ -35,6 +37,7 @@ export class ApiServerProxy {
   readonly #server;
   readonly #sockets = new Set<Socket>();
   readonly #watches = new Set<ServerResponse>();
+  #held: (() => void)[] = [];
   #trouble: ApiServerTrouble = {};
   /** What was done, by kind; see `takeCounts`. */
   #counts = new Map<string, number>();
@@ -74,6 +77,15 @@ export class ApiServerProxy {
     for (const watch of this.#watches) watch.destroy();
   }
 
+  get held(): number {
+    return this.#held.length;
+  }
+
+  releaseHeld(): void {
+    this.#count('write that landed late', this.#held.length);
+    for (const pass of this.#held.splice(0)) pass();
+  }
+
   takeCounts(): ReadonlyMap<string, number> {
     const taken = this.#counts;
     this.#counts = new Map();
@@ -97,6 +109,8 @@ export class ApiServerProxy {
       this.#watches.add(response);
       response.on('close', () => this.#watches.delete(response));
     } else if (isHit && trouble.status !== undefined) return this.#refuse(trouble, response);
+    if (trouble.holdsWrites === true && request.method === 'PATCH' && query.get('dryRun') === null && request.url?.includes('/configmaps/') === true)
+      return void this.#held.push(() => this.#pass(request, response, false));
     const isTruncated = !isWatch && isHit && trouble.truncatesLists === true && request.method === 'GET' && query.has('limit');
     if (isTruncated && query.has('continue')) return this.#expirePage(response);
     const delayMs = isHit && !isWatch ? (trouble.delayMs ?? 0) : 0;
