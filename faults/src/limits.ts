@@ -3,7 +3,7 @@ export const limits = {
   /** A killed service is started again after this; no back-off: it is us who kill it, again and again. */
   restartAfterMs: 100,
   serviceStopMs: 9_000,
-  readyMs: 120_000,
+  readyMs: 300_000,
   readyPollMs: 100,
   readyAnswerMs: 2_000,
   initialPasswordMs: 30_000,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hkdfSync, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { feedSubject } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
@@ -76,7 +76,7 @@ async function openContext<C>(
   await waitForPostgres(databaseUrl, log, shutdown);
   const pool = openPool(databaseUrl, { connections: limits.logPoolMax, applicationName: `plumbline-${name}` });
   opened.defer(() => pool.end());
-  const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, keepsAnnouncements: true });
+  const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, messageKey: busMessageKey(config.key), keepsAnnouncements: true });
   opened.defer(() => bus.close());
   const stores = await openStores(pool, config.key, (announcement) => bus.publish(feedSubject, announcement));
   opened.defer(() => stores.close());
@@ -134,6 +134,9 @@ function healthOf(context: ServiceContext, running: RunningService, registry: Me
     renderMetrics: registry.render,
   };
 }
+
+/** Of all services of an installation, and of nobody else. */
+const busMessageKey = (key: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', key, '', 'plumbline bus message 1', 32));
 
 async function answersInTime(database: DataSource): Promise<boolean> {
   const done = new AbortController();
