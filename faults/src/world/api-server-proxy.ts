@@ -127,6 +127,8 @@ export class ApiServerProxy {
       (answer) => {
         if (isTruncated && answer.statusCode === 200) return this.#truncate(answer, response);
         response.writeHead(answer.statusCode ?? 502, answer.headers);
+        // A quiet watch has begun when its headers are there.
+        response.flushHeaders();
         answer.pipe(response);
         answer.on('error', () => response.destroy());
       },

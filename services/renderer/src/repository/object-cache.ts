@@ -81,7 +81,7 @@ function isContentOf(id: string, kind: 'blob' | 'tree', bytes: Buffer): boolean 
 const changed = (id: string): AppError =>
   new AppError(
     'manifest-invalid',
-    `Git object ${id} in the blob store is not what Git has under that id: somebody changed it. Nothing is rendered from it; delete that row of blobs.blob, and the repository is fetched again`,
+    `Git object ${id} in the blob store is not what Git has under that id: somebody changed it. Nothing is rendered from it; restore that row of blobs.blob from a copy, or commit another content of the file`,
     { details: { object: id } },
   );
 
