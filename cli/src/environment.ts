@@ -36,8 +36,8 @@ export function signerOf(io: CliIo): LogSigner {
   return makeLogSigner(key);
 }
 
-/** The given public key, or that of the environment's secret; undefined without either. */
-export function publicKeyOf(io: CliIo, text: string | undefined): LogPublicKey | undefined {
-  if (text !== undefined) return parseLogPublicKey(text);
-  return (io.env['PLUMBLINE_KEY'] ?? '') === '' ? undefined : signerOf(io).publicKey;
+/** The given public keys, or that of the environment's secret; none without either. */
+export function publicKeysOf(io: CliIo, texts: readonly string[] | undefined): LogPublicKey[] {
+  if (texts !== undefined) return texts.map(parseLogPublicKey);
+  return (io.env['PLUMBLINE_KEY'] ?? '') === '' ? [] : [signerOf(io).publicKey];
 }

@@ -13,7 +13,7 @@ export function logCommands(io: CliIo, exitWith: (code: number) => void): Comman
 
   onDatabase(log.command('verify').description('check hashes, positions, versions and signed heads; 0 intact, 1 not, 2 could not be checked'))
     .option('--from <position>', 'begin here; the hash before it is taken as it is', position)
-    .option('--public-key <key>', 'whose signatures count; default: that of PLUMBLINE_KEY')
+    .option('--public-key <key...>', 'whose signatures count, also former keys; default: that of PLUMBLINE_KEY')
     .option('--heads <file>', 'signed heads that were kept elsewhere, one JSON object a line, as `plumb log sign` prints them')
     .option('--json', 'print the report as JSON')
     .action(async (options: VerifyCommandOptions) => exitWith(await verify(io, options)));

@@ -89,6 +89,7 @@ it('signs where the log ends, once for what is there; anybody with the public ke
   expect(await plumb(['verify'], withoutSecret)).toMatchObject({ code: 0, err: expect.stringContaining('signatures are not checked') });
   const other = (await plumb(['key'], { PLUMBLINE_KEY: randomBytes(32).toString('base64') })).out.trim();
   expect(await plumb(['verify', '--public-key', other], withoutSecret)).toMatchObject({ code: 1 });
+  expect(await plumb(['verify', '--public-key', other, publicKey], withoutSecret)).toMatchObject({ code: 0 });
   expect(await plumb(['verify', '--public-key', 'ed25519:abc'], withoutSecret)).toMatchObject({ code: 2 });
   expect(await plumb(['key'], {})).toMatchObject({ code: 2, err: expect.stringContaining('PLUMBLINE_KEY') });
 });

@@ -6,7 +6,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { AppError } from '@plumbline/contracts';
 import { archiveLines, checkArchive, dropPartition, findPartition, listPartitions, recordExport, recordVerified } from '@plumbline/event-log';
 import type { CliIo } from '../io.ts';
-import { publicKeyOf, signerOf, withLog, type DatabaseOptions } from '../environment.ts';
+import { publicKeysOf, signerOf, withLog, type DatabaseOptions } from '../environment.ts';
 
 export async function showPartitions(io: CliIo, options: DatabaseOptions & { json?: boolean }): Promise<void> {
   const partitions = await withLog(io, options, ({ executor }) => listPartitions(executor));
@@ -35,7 +35,7 @@ export async function exportPartition(io: CliIo, options: DatabaseOptions & { pa
 }
 
 export async function checkExport(io: CliIo, file: string, options: DatabaseOptions & { publicKey?: string }): Promise<void> {
-  const publicKey = publicKeyOf(io, options.publicKey);
+  const [publicKey] = publicKeysOf(io, options.publicKey === undefined ? undefined : [options.publicKey]);
   if (publicKey === undefined) throw new AppError('invalid-argument', 'whose signature? Give --public-key or set PLUMBLINE_KEY');
   const header = await checkArchive(linesOf(file), publicKey);
   io.out(`right: positions ${header.first} to ${header.last}, generation ${header.generation}, hash ${header.hashAfter}`);

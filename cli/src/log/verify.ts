@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { AppError } from '@plumbline/contracts';
 import { verifyLog, type SignedHead, type VerifyReport } from '@plumbline/event-log';
 import { exitNo, type CliIo } from '../io.ts';
-import { publicKeyOf, withLog, type DatabaseOptions } from '../environment.ts';
+import { publicKeysOf, withLog, type DatabaseOptions } from '../environment.ts';
 
 export interface VerifyCommandOptions extends DatabaseOptions {
   from?: number;
-  publicKey?: string;
+  publicKey?: string[];
   heads?: string;
   json?: boolean;
 }
@@ -15,14 +15,14 @@ const progressEachMs = 2_000;
 
 /** Answers the exit code. */
 export async function verify(io: CliIo, options: VerifyCommandOptions): Promise<number> {
-  const publicKey = publicKeyOf(io, options.publicKey);
+  const publicKeys = publicKeysOf(io, options.publicKey);
   const keptHeads = options.heads === undefined ? [] : await readHeads(options.heads);
-  if (publicKey === undefined) io.err('no public key: signatures are not checked (give --public-key or set PLUMBLINE_KEY)');
+  if (publicKeys.length === 0) io.err('no public key: signatures are not checked (give --public-key or set PLUMBLINE_KEY)');
   let toldAt = performance.now();
   const report = await withLog(io, options, ({ log }) =>
     verifyLog(log, {
       keptHeads,
-      ...(publicKey !== undefined && { publicKey }),
+      publicKeys,
       ...(options.from !== undefined && { from: options.from }),
       progress(position, head) {
         if (performance.now() - toldAt < progressEachMs) return;

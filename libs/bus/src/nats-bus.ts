@@ -1,4 +1,3 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { headers, NoRespondersError, PermissionViolationError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { AppError } from '@plumbline/contracts';
@@ -20,24 +19,18 @@ export interface NatsBusOptions {
   service: string;
   log: Logger;
   metrics: Metrics;
-  /**
-   * What is published carries an HMAC of its subject and bytes under this key, and what carries none or a wrong one is not
-   * listened to: NATS' subject rights are not all that stands between a forged announcement and a projection.
-   */
-  messageKey?: Uint8Array;
   /** Keep announcements in a JetStream stream for subscribers outside the platform, where the server has JetStream. */
   keepsAnnouncements?: boolean;
 }
 
 const tokenHeader = 'Plumbline-Token';
-const macHeader = 'Plumbline-Mac';
 
 /**
  * The bus on NATS. Returns at once and connects behind; it reconnects for ever, so `isConnected` and the errors of
  * `call` are all that tells of a NATS that is away.
  */
 export function makeNatsBus(options: NatsBusOptions): Bus {
-  const { prefix, log, metrics, messageKey } = options;
+  const { prefix, log, metrics } = options;
   const link = new NatsLink({ url: options.url, name: options.service, log });
   const served: { stop(): void; idle(): Promise<void> }[] = [];
   if (options.keepsAnnouncements === true) link.wire((connection) => void keepAnnouncements(connection, prefix, log));
@@ -60,11 +53,6 @@ export function makeNatsBus(options: NatsBusOptions): Bus {
     },
     subscribe(subject, listener) {
       return subscribe(link, `${prefix}.${subject}`, (message) => {
-        if (messageKey !== undefined && !isGenuine(message, messageKey)) {
-          metrics.count('bus_messages_forged_total', { subject });
-          log.warn('message is not of this installation: its authentication code is missing or wrong; it is dropped', { subject });
-          return;
-        }
         try {
           listener(message.json());
         } catch (error) {
@@ -76,10 +64,7 @@ export function makeNatsBus(options: NatsBusOptions): Bus {
       const connection = link.current();
       try {
         if (connection === undefined) throw new Error('NATS is away');
-        const [full, bytes] = [`${prefix}.${subject}`, Buffer.from(JSON.stringify(body))];
-        const sent = headers();
-        if (messageKey !== undefined) sent.set(macHeader, macOf(messageKey, full, bytes));
-        connection.publish(full, bytes, { headers: sent });
+        connection.publish(`${prefix}.${subject}`, JSON.stringify(body));
       } catch (error) {
         // Nothing depends on it: the fact is in the feed, and is found there.
         metrics.count('bus_messages_dropped_total', { subject });
@@ -96,15 +81,6 @@ export function makeNatsBus(options: NatsBusOptions): Bus {
       await link.close();
     },
   };
-}
-
-function macOf(key: Uint8Array, subject: string, bytes: Uint8Array): string {
-  return createHmac('sha256', key).update(`${subject}\n`).update(bytes).digest('base64url');
-}
-
-function isGenuine({ subject, data, headers: received }: Msg, key: Uint8Array): boolean {
-  const [given, right] = [Buffer.from(received?.get(macHeader) ?? ''), Buffer.from(macOf(key, subject, data))];
-  return given.length === right.length && timingSafeEqual(given, right);
 }
 
 interface Call<C extends RequestContract> {

@@ -11,6 +11,8 @@ export * from './application.ts';
 export * from './app-project.ts';
 export * from './events/application.ts';
 export * from './events/platform.ts';
+export * from './event-types.ts';
+export * from './upcast.ts';
 export * from './requests.ts';
 export * from './manifest-set.ts';
 export * from './application-status.ts';

@@ -1,4 +1,4 @@
-import type { Announcement, RecordedEvent } from '@plumbline/contracts';
+import type { Announcement, RecordedEvent, Upcast } from '@plumbline/contracts';
 import { announcedEventOverheadBytes, announcementBytesMax } from './limits.ts';
 import type { AnnouncementSource } from './port.ts';
 
@@ -22,6 +22,16 @@ export function announcementOf({ generation, events, sizeBytes }: Appended): Ann
   let messageBytes = sizeBytes;
   for (const event of events) messageBytes += announcedEventOverheadBytes + 3 * (event.stream.length + event.type.length);
   return messageBytes <= announcementBytesMax ? { ...range, events } : range;
+}
+
+/** Announced events as this process knows them: a writer of an older release says them in older versions. */
+export function upcastAnnouncements(source: AnnouncementSource, upcast: Upcast): AnnouncementSource {
+  return {
+    subscribe: (listener) =>
+      source.subscribe((announcement) =>
+        listener(announcement.events === undefined ? announcement : { ...announcement, events: announcement.events.map(upcast) }),
+      ),
+  };
 }
 
 /** Announcements within one process: what is announced reaches every subscriber, in its own turn of the event loop. */

@@ -7,7 +7,7 @@
  * only make it quick. It knows no transport: whoever composes a process connects `announce` and `AnnouncementSource`.
  */
 export * from './port.ts';
-export { announcementOf, makeLocalAnnouncements, type Announce, type Appended } from './announce.ts';
+export { announcementOf, makeLocalAnnouncements, upcastAnnouncements, type Announce, type Appended } from './announce.ts';
 export { archiveLines, checkArchive, type ArchiveHeader } from './archive/archive.ts';
 export type { AuditedLog } from './audit/audited-log.ts';
 export { signLog } from './audit/sign-log.ts';

@@ -74,6 +74,16 @@ export interface EventLog<Tx = SqlExecutor> {
    */
   readStream(stream: string, query?: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]>;
   head(): Promise<{ position: number; generation: string }>;
+  /**
+   * Up to which position what was read in a generation is still what the log says: its end for the current one, where the
+   * recovery began for a former one, 0 for one that the log doesn't know.
+   */
+  resumeAfter(generation: string): Promise<number>;
+  /**
+   * Position of the last event that was recorded at or before this moment (RFC 3339); the one before the oldest that is kept
+   * when all came later.
+   */
+  positionAt(time: string): Promise<number>;
   /** Commits when `work` resolves, rolls back when it rejects; what it appended is announced after the commit. */
   transaction<R>(work: (tx: Tx) => Promise<R>): Promise<R>;
   close(): Promise<void>;

@@ -102,6 +102,12 @@ export function checkFeedQuery(query: { after: number; limit: number }, limitMax
 }
 
 /** Reading behind partitions that were dropped must be told, never skipped. */
+/** The time itself, when it is one. @throws AppError `invalid-argument` */
+export function checkTime(time: string): string {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(time) && !Number.isNaN(Date.parse(time))) return time;
+  throw new AppError('invalid-argument', `"${time.slice(0, 40)}" is not a time: write it like 2026-01-31T23:59:59Z (RFC 3339)`);
+}
+
 export function goneBefore(after: number, oldest: number): AppError {
   return new AppError('gone', `the log begins at position ${oldest}: nothing after ${after} can be read before that; start from ${oldest - 1}`, {
     details: { oldest },

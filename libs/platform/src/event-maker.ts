@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { currentSchemaVersion } from '@plumbline/contracts';
 import type { NewEvent } from '@plumbline/contracts';
 import type { EventReason, ServiceContext } from './service.ts';
 
@@ -13,7 +14,7 @@ export function makeEventMaker(service: string): ServiceContext['event'] {
       ...(why.causation === undefined ? {} : { causation: why.causation }),
       ...(why.correlation === undefined ? {} : { correlation: why.correlation }),
       service,
-      schemaVersion: 1,
+      schemaVersion: currentSchemaVersion(type),
     },
   });
 }

@@ -418,3 +418,23 @@ describe('as a process', () => {
     taken.close();
   });
 });
+
+/** Last: every consumer of this log meets that event. */
+it('sets aside what a newer release wrote, instead of misreading it', async () => {
+  const other = await startService(idle, env);
+  const applied: number[] = [];
+  const consumer = await other.context.consume({
+    name: 'idle.newer',
+    types: ['SyncApplied'],
+    apply: async (events) => void applied.push(...events.map(({ position }) => position)),
+  });
+  const event = other.context.event('SyncApplied', { operationId: 'o' }, { cause: randomUUID() });
+  const newer = { ...event, metadata: { ...event.metadata, schemaVersion: 99 } };
+  const [first] = await other.context.eventLog.append([{ stream: 'application-a/newer/u', events: [newer] }]);
+  const again = other.context.event('SyncApplied', { operationId: 'o' }, { cause: randomUUID() });
+  const [second] = await other.context.eventLog.append([{ stream: 'application-a/known/u', events: [again] }]);
+  await consumer.waitFor(second!.position, 60_000);
+  expect(applied).toEqual([second!.position]);
+  expect(await consumer.parked()).toMatchObject([{ position: first!.position, error: expect.stringContaining('this release knows 1') }]);
+  await other.stop();
+});

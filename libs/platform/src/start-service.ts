@@ -1,9 +1,9 @@
 import { hkdfSync, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { feedSubject } from '@plumbline/contracts';
+import { upcast } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
-import { makeAnnouncements, makeNatsBus } from '@plumbline/bus';
-import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf } from '@plumbline/event-log';
+import { announceOn, makeAnnouncements, makeNatsBus } from '@plumbline/bus';
+import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf, upcastAnnouncements } from '@plumbline/event-log';
 import type { RunningConsumer } from '@plumbline/event-log';
 import { makeJobs } from '@plumbline/jobs';
 import type { DataSource } from 'typeorm';
@@ -18,6 +18,7 @@ import { makeMetrics } from './metrics.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openStores } from './stores.ts';
 import type { RunningService, ServiceContext, ServiceDefinition, StartedService } from './service.ts';
+import { understanding } from './understanding.ts';
 
 /**
  * Starts a service from an environment: used by main.ts, by development mode (all services in one process) and by tests.
@@ -76,13 +77,13 @@ async function openContext<C>(
   await waitForPostgres(databaseUrl, log, shutdown);
   const pool = openPool(databaseUrl, { connections: limits.logPoolMax, applicationName: `plumbline-${name}` });
   opened.defer(() => pool.end());
-  const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, messageKey: busMessageKey(config.key), keepsAnnouncements: true });
+  const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, keepsAnnouncements: true });
   opened.defer(() => bus.close());
-  const stores = await openStores(pool, config.key, (announcement) => bus.publish(feedSubject, announcement));
+  const stores = await openStores(pool, config.key, announceOn(bus, { key: announcementKey(config.key) }));
   opened.defer(() => stores.close());
   const database = await openServiceDatabase(definition, databaseUrl, log);
   opened.defer(() => database.destroy());
-  const announcements = makeAnnouncements(bus);
+  const announcements = upcastAnnouncements(makeAnnouncements(bus, { key: announcementKey(config.key), metrics }), upcast);
   const transaction = stores.eventLog.announcing(transactionsOf(poolOf(database)));
   const checkpoints = makePostgresCheckpoints({ schema: schemaOf(name), transaction });
   const jobs = makeJobs({ ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }), databaseUrl, prefix: `${prefix}:${name}`, log, metrics });
@@ -103,7 +104,15 @@ async function openContext<C>(
     jobs,
     transaction,
     async consume(consumer) {
-      const started = await runConsumer({ log: stores.eventLog, announcements, checkpoints, consumer, clock: Date.now, logger: log, metrics });
+      const started = await runConsumer({
+        log: stores.eventLog,
+        announcements,
+        checkpoints,
+        consumer: understanding(consumer),
+        clock: Date.now,
+        logger: log,
+        metrics,
+      });
       consumers.push(started);
       return started;
     },
@@ -117,6 +126,9 @@ async function openContext<C>(
     },
   };
 }
+
+/** Who speaks on the bus isn't thereby one of ours. */
+const announcementKey = (key: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', key, '', 'plumbline announcement 1', 32));
 
 function healthOf(context: ServiceContext, running: RunningService, registry: MetricsRegistry): Health {
   return {
@@ -134,9 +146,6 @@ function healthOf(context: ServiceContext, running: RunningService, registry: Me
     renderMetrics: registry.render,
   };
 }
-
-/** Of all services of an installation, and of nobody else. */
-const busMessageKey = (key: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', key, '', 'plumbline bus message 1', 32));
 
 async function answersInTime(database: DataSource): Promise<boolean> {
   const done = new AbortController();

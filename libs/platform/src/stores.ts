@@ -1,5 +1,6 @@
 import { makePostgresBlobStore, makeSealer, migrateBlobs, withCache } from '@plumbline/blobs';
 import type { BlobStore, Sealer } from '@plumbline/blobs';
+import { upcast } from '@plumbline/contracts';
 import type { Announcement } from '@plumbline/contracts';
 import { makePostgresEventLog, makePostgresLeases, migrateEventLog, sqlExecutorOf } from '@plumbline/event-log';
 import type { Leases, PostgresEventLog } from '@plumbline/event-log';
@@ -19,7 +20,7 @@ export interface Stores {
 export async function openStores(pool: Pool, key: Buffer, announce: (announcement: Announcement) => void): Promise<Stores> {
   await migrateEventLog(pool);
   await migrateBlobs(pool);
-  const eventLog = makePostgresEventLog({ connection: pool, announce });
+  const eventLog = makePostgresEventLog({ connection: pool, announce, upcast });
   const blobs = withCache(makePostgresBlobStore({ connection: pool }), { bytesMax: limits.blobCacheBytesMax });
   return {
     eventLog,

@@ -352,7 +352,7 @@ describe('the log', () => {
   it('is read in pages', async () => {
     const first = (await call('GET', '/api/v1/events?limit=2')).body;
     expect(first.events.map((event: Json) => event.position)).toEqual([1, 2]);
-    expect(Object.keys(first.events[0]).sort()).toEqual(['actor', 'data', 'id', 'position', 'stream', 'time', 'type', 'version']);
+    expect(Object.keys(first.events[0]).sort()).toEqual(['actor', 'data', 'id', 'position', 'schemaVersion', 'stream', 'time', 'type', 'version']);
     expect(first).toMatchObject({ head: expect.any(Number), generation: expect.any(String), next: 2 });
     const second = (await call('GET', '/api/v1/events?after=2&limit=2')).body;
     expect(second.events.map((event: Json) => event.position)).toEqual([3, 4]);

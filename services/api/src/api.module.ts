@@ -4,6 +4,7 @@ import { ApplicationsController } from './applications/applications.controller.t
 import { DOOR } from './door.ts';
 import type { Door } from './door.ts';
 import { EventsController } from './events/events.controller.ts';
+import { HistoryController } from './history/history.controller.ts';
 import { ProjectsController } from './projects/projects.controller.ts';
 import { SessionController } from './session/session.controller.ts';
 import { SystemController } from './system/system.controller.ts';
@@ -14,7 +15,7 @@ export class ApiModule {
   static with(door: Door): DynamicModule {
     return {
       module: ApiModule,
-      controllers: [ApplicationsController, EventsController, ProjectsController, SessionController, SystemController, WebhookController],
+      controllers: [ApplicationsController, EventsController, HistoryController, ProjectsController, SessionController, SystemController, WebhookController],
       providers: [{ provide: DOOR, useValue: door }],
     };
   }

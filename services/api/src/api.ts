@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { makeLogSigner } from '@plumbline/event-log';
+import type { ApplicationSpec } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import { signCallerToken } from '@plumbline/platform';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
@@ -8,19 +9,25 @@ import { authenticate } from './access/authentication.ts';
 import { watchControlSettings } from './access/control-settings.ts';
 import { ApiModule } from './api.module.ts';
 import { makeApplicationCommands } from './applications/application-commands.ts';
+import { coverSpec } from './applications/redaction.ts';
 import { watchApplications } from './applications/catalogue.ts';
 import { makeStatusProjection } from './applications/status-projection.ts';
 import { makeCommands } from './commands/commands.ts';
 import type { Door } from './door.ts';
-import { watchHead } from './events/head-watch.ts';
+import { followLog } from './events/event-tail.ts';
 import { signHeads } from './events/log-heads.ts';
+import { makeWatchers } from './events/watchers.ts';
+import { serveGrpc } from './grpc/grpc-server.ts';
 import { guardHttp } from './http.ts';
+import type { ApiConfig } from './config.ts';
+import { makeChronicle } from './history/chronicle.ts';
+import { makeHistory } from './history/history.ts';
 import { limits } from './limits.ts';
 import { sqlOf } from '@plumbline/platform';
 import { makeWebhooks } from './webhook/webhooks.ts';
 
 /** The running door on a given API server. Ready when it knows the accounts, the policy and the applications. */
-export async function startApi(context: ServiceContext, kube: KubeClient): Promise<RunningService> {
+export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeClient): Promise<RunningService> {
   const { announcements, blobs, bus, clock, config, eventLog, log, metrics, sealer, shutdown } = context;
   const { namespace, version, key } = config;
   const database = sqlOf(context.database);
@@ -31,10 +38,13 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
   await access.load(database);
   const statusReader = await context.consume(statuses.consumer);
   const accessReader = await context.consume(access.consumer);
+  const keyedHash = (value: string): string => sealer.keyedHash(value);
+  const cover = (spec: ApplicationSpec): ApplicationSpec => coverSpec(spec, keyedHash);
+  const chronicleReader = await context.consume(makeChronicle(cover));
 
   const settings = watchControlSettings(kube, namespace);
   const catalogue = watchApplications(kube, namespace, statuses);
-  const headWatch = watchHead(eventLog, announcements);
+  const tail = followLog(eventLog, announcements);
   const heads = signHeads({ eventLog, signer: makeLogSigner(key), event: context.event, clock, log }, limits.signHeadLookMs);
   const commands = makeCommands({ eventLog, event: context.event.bind(context), newId: randomUUID, readModels: () => [statusReader, accessReader] });
 
@@ -47,9 +57,13 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
     access,
     blobs,
     bus,
-    headWatch,
-    commands: makeApplicationCommands({ kube, namespace, catalogue, access, commands, keyedHash: (value) => sealer.keyedHash(value) }),
+    tail,
+    watchers: makeWatchers(limits.eventWatchersMax),
+    noteExport: ({ caller: { subject }, from, parameters }) =>
+      commands.carryOut({ command: 'export-events', target: 'log', parameters, subject, from }, async () => ({ written: {}, result: undefined })),
+    commands: makeApplicationCommands({ kube, namespace, catalogue, access, commands, keyedHash }),
     events: { eventLog, statuses, projectedTo: () => statusReader.position() },
+    history: makeHistory({ namespace, eventLog, database, catalogue, reader: chronicleReader, clock, cover }),
     takeWebhook: makeWebhooks({ settings, bus, database, clock, log, metrics }),
     authenticate: (token) => authenticate(token, { settings, access, clock }),
     signCaller: ({ subject, groups }, audience) => signCallerToken({ subject, groups }, { key, audience, clock }),
@@ -59,12 +73,16 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
     },
   };
 
+  const grpc = config.grpcPort === undefined ? undefined : await serveGrpc({ host: config.httpHost, port: config.grpcPort }, door, log);
+  if (grpc !== undefined) log.info('serves gRPC', { url: grpc.url });
+
   return {
     isReady: () => settings.isKnown() && catalogue.isKnown(),
     module: ApiModule.with(door),
     configureHttp: (app) => guardHttp(app, door),
     stop: async () => {
-      headWatch.stop();
+      await grpc?.stop();
+      tail.stop();
       await Promise.all([heads.stop(), catalogue.stop(), settings.stop()]);
       await kube.close();
     },

@@ -6,7 +6,10 @@ import type { Caller } from './access/authentication.ts';
 import type { ApplicationCommands } from './applications/application-commands.ts';
 import type { Catalogue } from './applications/catalogue.ts';
 import type { EventPageParts } from './events/event-page.ts';
-import type { HeadWatch } from './events/head-watch.ts';
+import type { ChainedLog, EventLog } from '@plumbline/event-log';
+import type { EventTail } from './events/event-tail.ts';
+import type { Watchers } from './events/watchers.ts';
+import type { History } from './history/history.ts';
 import type { WebhookRequest } from './webhook/webhooks.ts';
 
 /** Everything that the controllers need. */
@@ -20,8 +23,13 @@ export interface Door {
   commands: ApplicationCommands;
   blobs: BlobStore;
   bus: Bus;
-  events: EventPageParts;
-  headWatch: HeadWatch;
+  events: EventPageParts & { eventLog: EventLog & ChainedLog };
+  /** The end of the log, for all who follow it. */
+  tail: EventTail;
+  watchers: Watchers;
+  /** Records that somebody takes a copy of the log. */
+  noteExport: (request: { caller: Caller; from: string; parameters: Readonly<Record<string, unknown>> }) => Promise<void>;
+  history: History;
   takeWebhook: (request: WebhookRequest) => Promise<void>;
   /** @throws AppError `unauthenticated` */
   authenticate: (token: string | undefined) => Promise<Caller>;

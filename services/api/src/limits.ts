@@ -9,15 +9,31 @@ export const limits = {
   eventsWaitSecondsMax: 60,
   /** Pages of the feed read for one page of a caller who may see few of the events. */
   feedPagesPerAnswerMax: 10,
+  /** Values of one parameter of an event filter. */
+  eventFilterValuesMax: 100,
   /** Open event streams and waiting pages together. */
   eventWatchersMax: 1_000,
+  /** Events that are kept in memory for all who follow the log; at most twice as many. */
+  tailEventsMax: 2_000,
+  /** Events that one subscriber takes at a time. */
+  tailPageEvents: 500,
+  /** Subscribers are woken together, at most this often. */
+  coalesceMs: 10,
+  /** How often it is looked whose waiting time is over. */
+  waitersLookMs: 250,
+  /** Events in one write to a client. */
+  writeBytesMax: 256 * 1024,
   heartbeatMs: 15_000,
   /** How often an open stream looks whether its token still counts. */
   streamCheckMs: 5_000,
   /** A stream whose client takes nothing for this long is cut; it resumes from where it was. */
   streamDrainMs: 30_000,
   /** Who must wait for the projection looks again after this. */
-  projectionPauseMs: 50,
+  projectionPauseMs: 20,
+  grpcStreamsPerConnectionMax: 1_000,
+  grpcRequestBytesMax: 64 * 1024,
+  /** Connections that are left this long after the end of the service are cut. */
+  grpcDrainMs: 2_000,
   /** While somebody waits: how often the feed is looked at even if nothing was announced. */
   headPollMs: 1_000,
   tokenCharsMax: 8_192,
@@ -35,4 +51,10 @@ export const limits = {
   nameCharsMax: 253,
   selectorCharsMax: 4_096,
   fieldPathsMax: 100,
+  /** Past operations per page. */
+  historyPageMax: 100,
+  historyPageDefault: 20,
+  /** Events of an application's stream read at once, and after how many of them the fold is kept. */
+  storyPageEvents: 100,
+  storySnapshotEvents: 500,
 } as const;

@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { chronicleTables } from './history/chronicle.ts';
 
 export class CreateApiTables1767225600002 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -19,5 +20,20 @@ export class CreateApiTables1767225600002 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query('drop table application_status, project, policy, revoked_token, refused_webhook');
+  }
+}
+
+/** Where in the log to look (see history/chronicle.ts), and folds of long streams (history/stories.ts). */
+export class CreateHistoryTables1767225600104 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    for (const { ddl } of chronicleTables) for (const statement of ddl) await runner.query(statement);
+    await runner.query(
+      `create table application_snapshot (stream text not null, version integer not null, format integer not null, generation uuid not null,
+         position bigint not null, story jsonb not null, primary key (stream, version))`,
+    );
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('drop table application_life, application_operation, landmark, application_snapshot');
   }
 }

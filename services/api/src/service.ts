@@ -7,14 +7,15 @@
  */
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import { defineService } from '@plumbline/platform';
-import { z } from 'zod';
 import { startApi } from './api.ts';
-import { CreateApiTables1767225600002 } from './migrations.ts';
+import { apiVariables } from './config.ts';
+import type { ApiConfig } from './config.ts';
+import { CreateApiTables1767225600002, CreateHistoryTables1767225600104 } from './migrations.ts';
 
-export const api = defineService({
+export const api = defineService<ApiConfig>({
   name: 'api',
-  config: z.object({}),
-  migrations: [CreateApiTables1767225600002],
+  config: apiVariables,
+  migrations: [CreateApiTables1767225600002, CreateHistoryTables1767225600104],
   start: async (context) => {
     const { config, log, clock } = context;
     const connection = await loadConnection({ env: process.env, ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }) });

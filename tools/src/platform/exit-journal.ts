@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { currentSchemaVersion } from '@plumbline/contracts';
 import type { NewEvent, ServiceEvent } from '@plumbline/contracts';
 import type { EventLog } from '@plumbline/event-log';
 
@@ -56,7 +57,7 @@ export function exitedEvent({ name, instance, process, code, signal, restartInMs
     id: uuidOf(`ServiceExited/${instance}/${process.pid}/${process.started}`),
     type: 'ServiceExited',
     data: { service: name, instance, pid: process.pid, code, signal, restartInMs },
-    metadata: { actor: 'system:supervisor', service: 'supervisor', schemaVersion: 1 },
+    metadata: { actor: 'system:supervisor', service: 'supervisor', schemaVersion: currentSchemaVersion('ServiceExited') },
   };
 }
 

@@ -6,8 +6,8 @@ import type { AuditedLog } from './audited-log.ts';
 export interface VerifyOptions {
   /** Begin at this position instead of the oldest; the hash before it is taken as it is. */
   from?: number;
-  /** Whose signatures count. Without it signed heads are compared with the chain only. */
-  publicKey?: LogPublicKey;
+  /** Whose signatures count: the key of today, and those before it. Without any, signed heads are compared with the chain only. */
+  publicKeys?: readonly LogPublicKey[];
   /** Signed heads that were kept elsewhere, in any order. */
   keptHeads?: readonly SignedHead[];
   progress?(position: number, head: number): void;
@@ -143,11 +143,11 @@ class Walk {
 
   /** `at`: where it was recorded; undefined when it was kept elsewhere. */
   async checkSigned(signed: SignedHead, what: string, at?: number): Promise<void> {
-    const { publicKey } = this.#options;
-    if (publicKey !== undefined && !isSignedHead(signed, publicKey)) {
-      return this.report(
-        signed.keyId === publicKey.id ? `${what}: its signature is wrong` : `${what} was signed with the key ${signed.keyId}, not with ${publicKey.id}`,
-      );
+    const { publicKeys = [] } = this.#options;
+    if (publicKeys.length > 0) {
+      const key = publicKeys.find((each) => each.id === signed.keyId);
+      if (key === undefined) return this.report(`${what} was signed with the key ${signed.keyId}, not with ${publicKeys.map((each) => each.id).join(' or ')}`);
+      if (!isSignedHead(signed, key)) return this.report(`${what}: its signature is wrong`);
     }
     if (at !== undefined && signed.position >= at) return this.report(`${what} is of position ${signed.position}, which comes later`);
     if (signed.position < this.#head.oldest) return; // dropped: the file of its partition has it

@@ -27,7 +27,7 @@ export function auditCases<Tx>(subject: Subject<Tx>): void {
       await sign();
       await appendOneBy(log, ['a-1']);
       const seen: number[] = [];
-      const report = await verifyLog(log, { publicKey, progress: (position) => seen.push(position) });
+      const report = await verifyLog(log, { publicKeys: [publicKey], progress: (position) => seen.push(position) });
       expect(report).toMatchObject({ isIntact: true, from: 1, to: 6, signedHeads: 1, problems: [], lost: [] });
       expect(report.hash).toBe((await log.chainHead()).hash.toString('hex'));
       expect(seen).toEqual([6]);
@@ -49,9 +49,14 @@ export function auditCases<Tx>(subject: Subject<Tx>): void {
     it('believes only signatures of the key that it was given', async () => {
       const { log } = subject();
       await appendOneBy(log, ['a-1']);
-      await sign(makeLogSigner(randomBytes(32)));
+      const other = makeLogSigner(randomBytes(32));
+      await sign(other);
       expect(await verifyLog(log)).toMatchObject({ isIntact: true, signedHeads: 1 });
-      expect(await verifyLog(log, { publicKey })).toMatchObject({ isIntact: false, problems: [expect.stringContaining('was signed with the key')] });
+      expect(await verifyLog(log, { publicKeys: [publicKey] })).toMatchObject({
+        isIntact: false,
+        problems: [expect.stringContaining('was signed with the key')],
+      });
+      expect(await verifyLog(log, { publicKeys: [publicKey, other.publicKey] })).toMatchObject({ isIntact: true, signedHeads: 1 });
     });
 
     it('shows a signed head that does not fit its position', async () => {
@@ -63,7 +68,7 @@ export function auditCases<Tx>(subject: Subject<Tx>): void {
         expect.stringContaining('the hash of position 1 is another now'),
         expect.stringContaining('is of position 4, which comes later'),
       ]);
-      expect((await verifyLog(log, { publicKey })).problems).toEqual(
+      expect((await verifyLog(log, { publicKeys: [publicKey] })).problems).toEqual(
         Array.from({ length: 2 }, () => expect.stringContaining('its signature is wrong') as unknown),
       );
     });
@@ -74,14 +79,14 @@ export function auditCases<Tx>(subject: Subject<Tx>): void {
       const early = await sign();
       await appendOneBy(log, ['a-1', 'b-1']);
       const late = await sign();
-      expect(await verifyLog(log, { publicKey, keptHeads: [late, early] })).toMatchObject({ isIntact: true, signedHeads: 4, lost: [] });
+      expect(await verifyLog(log, { publicKeys: [publicKey], keptHeads: [late, early] })).toMatchObject({ isIntact: true, signedHeads: 4, lost: [] });
       const beyond = signer.signHead({ ...late, position: 77 });
       expect((await verifyLog(log, { keptHeads: [beyond] })).problems).toEqual([expect.stringContaining('is of position 77, but the log ends at 6')]);
       await recoverTo(3);
-      const report = await verifyLog(log, { publicKey, keptHeads: [early, late] });
+      const report = await verifyLog(log, { publicKeys: [publicKey], keptHeads: [early, late] });
       expect(report).toMatchObject({ isIntact: true, to: 3, signedHeads: 2, lost: [late] });
       await appendOneBy(log, ['c-1', 'c-1', 'c-1']);
-      expect(await verifyLog(log, { publicKey, keptHeads: [early, late] })).toMatchObject({ isIntact: true, lost: [late] });
+      expect(await verifyLog(log, { publicKeys: [publicKey], keptHeads: [early, late] })).toMatchObject({ isIntact: true, lost: [late] });
     });
   });
 

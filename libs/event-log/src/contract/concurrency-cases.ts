@@ -42,8 +42,8 @@ export function concurrencyCases<Tx>(subject: Subject<Tx>): void {
   });
 
   // The classic gap: a reader of `position > last` over a sequence skips what commits late.
-  it('64 concurrent writers with delays and rollbacks: a reader sees exactly what was committed, dense, in commit order', async () => {
-    const { log } = subject();
+  it('64 concurrent writers with delays, rollbacks and crashes: a reader sees exactly what was committed, dense, in commit order', async () => {
+    const { log, crash } = subject();
     const committed = new Set<string>();
     const read: RecordedEvent[] = [];
     let isWriting = true;
@@ -55,15 +55,19 @@ export function concurrencyCases<Tx>(subject: Subject<Tx>): void {
           { stream: `writer-${writer}`, events },
           { stream: `common-${writer % 5}`, events: [newEvent('Written', { writer, round })] },
         ];
-        const rollback = Math.random() < 0.3;
+        const chance = Math.random();
+        const end = chance < 0.25 ? 'rollback' : chance < 0.35 && crash !== undefined ? 'crash' : 'commit';
         const done = log.transaction(async (tx) => {
           await wait(Math.random() * 4);
           await log.append(parts, { tx });
           await wait(Math.random() * 2);
-          if (rollback) throw new Error('rolled back on purpose');
+          if (end === 'rollback') throw new Error('rolled back on purpose');
+          if (end === 'crash') await crash?.(tx);
         });
-        if (rollback) {
+        if (end === 'rollback') {
           await expect(done).rejects.toThrow('on purpose');
+        } else if (end === 'crash') {
+          await expect(done).rejects.toMatchObject({ code: 'unavailable' });
         } else {
           await done;
           for (const part of parts) for (const event of part.events) committed.add(event.id);

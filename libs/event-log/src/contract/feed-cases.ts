@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { verifyChain } from '../chain.ts';
 import type { Subject } from './describe-event-log.ts';
 import { appendOneBy, newEvent } from './sample-events.ts';
+import { upcastAnnouncements } from '../announce.ts';
 
 export function feedCases<Tx>(subject: Subject<Tx>): void {
   describe('feed', () => {
@@ -42,6 +43,43 @@ export function feedCases<Tx>(subject: Subject<Tx>): void {
       expect((await log.readStream('a-1')).map((e) => e.version)).toEqual([1, 2, 3]);
       expect((await log.readStream('a-1', { afterVersion: 1, limit: 1 })).map((e) => e.version)).toEqual([2]);
       expect(await log.readStream('none-1')).toEqual([]);
+    });
+  });
+
+  describe('a moment', () => {
+    it('is the last position at or before it', async () => {
+      const { log } = subject();
+      const events = await appendOneBy(log, ['a-1', 'b-1', 'a-1', 'c-1', 'a-1', 'd-1', 'e-1']);
+      for (const { at } of events) expect(await log.positionAt(at)).toBe(events.findLast((event) => event.at === at)?.position);
+      expect(await log.positionAt('2001-01-01T00:00:00Z')).toBe(0);
+      expect(await log.positionAt('2999-12-31T23:59:59.999+02:00')).toBe(7);
+    });
+
+    it('in an empty log is before everything', async () => {
+      expect(await subject().log.positionAt('2999-12-31T23:59:59Z')).toBe(0);
+    });
+
+    it('that is none is refused', async () => {
+      const { log } = subject();
+      for (const time of ['', '7', 'yesterday', '2026-01-31', '2026-13-31T00:00:00Z', "2026-01-31T00:00:00Z'"])
+        await expect((async () => log.positionAt(time))(), time).rejects.toMatchObject({ code: 'invalid-argument' });
+    });
+  });
+
+  describe('an event of an older version', () => {
+    it('is read, answered and announced as the current one, and stays in the chain as it was recorded', async () => {
+      const { log, announcements } = subject();
+      const heard: Announcement[] = [];
+      upcastAnnouncements(announcements, (event) => ({ ...event, stream: 'lifted' })).subscribe((announcement) => heard.push(announcement));
+      const old = newEvent('Old', { a: 1 });
+      const lifted = { type: 'Old', data: { a: 1, lifted: true }, metadata: { schemaVersion: 2 } };
+      expect(await log.append([{ stream: 'a-1', events: [old] }])).toMatchObject([lifted]);
+      expect(await log.append([{ stream: 'a-1', events: [old] }])).toMatchObject([lifted]);
+      expect((await log.readFeed({ after: 0, limit: 10 })).events).toMatchObject([lifted]);
+      expect(await log.readStream('a-1')).toMatchObject([lifted]);
+      await expect.poll(() => heard).toMatchObject([{ events: [{ ...lifted, stream: 'lifted' }] }]);
+      expect((await log.readChain({ after: 0, limit: 1 }))[0]?.data).toBe('{"a":1}');
+      expect(await verifyChain(log)).toMatchObject({ isIntact: true });
     });
   });
 

@@ -39,6 +39,16 @@ export function leaseCases<Tx>(subject: Subject<Tx>): void {
     });
   });
 
+  it('leases end when the log was recovered from an older copy, which may not know the last epochs', async () => {
+    const { leases, log, recoverTo } = subject();
+    await log.append([{ stream: 'a-1', events: [newEvent(), newEvent()] }]);
+    await leases.claim(lease, 'a', aDay);
+    await recoverTo(1);
+    await expect(log.append([{ stream: 'a-1', events: [newEvent()] }], { fence: { lease, epoch: 1 } })).rejects.toMatchObject({ code: 'owned-by-another' });
+    await wait(5);
+    expect((await leases.claim(lease, 'b', aDay))?.epoch).toBeGreaterThan(1_000_000);
+  });
+
   describe('a fence', () => {
     const append = (stream: string, epoch: number): Promise<unknown> => subject().log.append([{ stream, events: [newEvent()] }], { fence: { lease, epoch } });
 

@@ -1,10 +1,10 @@
-import { AppError, type Clock, type EventMetadata, type RecordedEvent } from '@plumbline/contracts';
+import { AppError, type Clock, type EventMetadata, type RecordedEvent, type Upcast } from '@plumbline/contracts';
 import { announcementOf, type Announce, type Appended } from '../announce.ts';
 import type { AuditedLog } from '../audit/audited-log.ts';
 import { chainHash, genesisHash, type ChainLink } from '../chain.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, Leases } from '../port.ts';
-import { checkFeedQuery, conflictError, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
+import { checkFeedQuery, checkTime, conflictError, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
 import type { MemoryDatabase, MemoryTx } from './memory-database.ts';
 import { makeMemoryLeases } from './memory-leases.ts';
 
@@ -14,6 +14,8 @@ export interface MemoryEventLogOptions {
   clock: Clock;
   /** A new id at each call; names the generations. */
   newId: () => string;
+  /** See PostgresEventLogOptions. */
+  upcast?: Upcast;
 }
 
 export interface MemoryEventLog extends EventLog<MemoryTx>, AuditedLog {
@@ -62,6 +64,11 @@ class Links {
     else stream.push(link);
   }
 
+  /** Times never go backwards, and are whole milliseconds here. */
+  positionAt(ms: number): number {
+    return this.all.findLastIndex((link) => Date.parse(link.at) <= ms) + 1;
+  }
+
   keepUpTo(position: number): void {
     const kept = this.all.slice(0, position);
     this.all = [];
@@ -71,11 +78,13 @@ class Links {
 }
 
 /** The twin of the log in PostgreSQL, with the same chain, texts, transactions and refusals; nothing outlives the process. */
-export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryEventLogOptions): MemoryEventLog {
+export function makeMemoryEventLog({ database, announce, clock, newId, upcast = (recorded) => recorded }: MemoryEventLogOptions): MemoryEventLog {
+  const recordedEvent = (link: ChainLink): RecordedEvent => upcast(eventOf(link));
   let generation = newId();
+  const generations = [{ id: generation, beganAfter: 0 }];
   const links = new Links();
   const writers = new WeakMap<MemoryTx, Writer>();
-  const { leases, checkFence } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
+  const { leases, checkFence, endAll } = makeMemoryLeases(clock, (work) => database.transaction(async (tx) => (await becomeWriter(tx), work())));
   let turn: Promise<void> = Promise.resolve();
 
   /** Waits for the writer before, as PostgreSQL does on the head row. */
@@ -119,13 +128,19 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
       if (request.eventCount === 0) return [];
       return tx === undefined ? database.transaction((own) => appendWithin(own, request)) : appendWithin(tx, request);
     },
-    ...readsOf(links, () => generation),
+    ...readsOf(links, () => generation, recordedEvent),
     ...auditOf(links, () => generation),
+    async resumeAfter(known) {
+      const index = generations.findIndex(({ id }) => id === known);
+      return index < 0 ? 0 : Math.min(links.all.length, ...generations.slice(index + 1).map(({ beganAfter }) => beganAfter));
+    },
     transaction: (work) => database.transaction(work),
     close: () => Promise.resolve(),
     recoverTo(position) {
       links.keepUpTo(position);
       generation = newId();
+      generations.push({ id: generation, beganAfter: position });
+      endAll();
     },
     dropBefore(position) {
       links.oldest = position;
@@ -138,7 +153,11 @@ export function makeMemoryEventLog({ database, announce, clock, newId }: MemoryE
   };
 }
 
-function readsOf(links: Links, generation: () => string): Pick<MemoryEventLog, 'readFeed' | 'readStream' | 'readChain' | 'head'> {
+function readsOf(
+  links: Links,
+  generation: () => string,
+  recordedEvent: (link: ChainLink) => RecordedEvent,
+): Pick<MemoryEventLog, 'readFeed' | 'readStream' | 'readChain' | 'head' | 'positionAt'> {
   return {
     async readFeed(query) {
       checkFeedQuery(query, feedPageEventsMax);
@@ -153,6 +172,11 @@ function readsOf(links: Links, generation: () => string): Pick<MemoryEventLog, '
     },
     async head() {
       return { position: links.all.length, generation: generation() };
+    },
+    async positionAt(time) {
+      const ms = Date.parse(checkTime(time));
+      // Times never go backwards, and are whole milliseconds here.
+      return Math.max(links.oldest - 1, links.all.findLastIndex((link) => Date.parse(link.at) <= ms) + 1);
     },
   };
 }
@@ -202,7 +226,7 @@ function chainOn(links: Links, staged: readonly ChainLink[], request: PreparedAp
 const instant = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
 
 /** Parsed anew for each reader: nobody can change what another reads. */
-const recordedEvent = ({ position, id, stream, version, type, at, metadata, data }: ChainLink): RecordedEvent => ({
+const eventOf = ({ position, id, stream, version, type, at, metadata, data }: ChainLink): RecordedEvent => ({
   position,
   id,
   stream,

@@ -9,7 +9,7 @@ interface Held {
 }
 
 /** The twin of log.claim_lease and its table. `alone` runs work while nobody else appends. */
-export function makeMemoryLeases(clock: Clock, alone: <R>(work: () => R) => Promise<R>): { leases: Leases; checkFence(fence: Fence): void } {
+export function makeMemoryLeases(clock: Clock, alone: <R>(work: () => R) => Promise<R>): { leases: Leases; checkFence(fence: Fence): void; endAll(): void } {
   const held = new Map<string, Held>();
   const leases: Leases = {
     async claim(lease, owner, { lifeMs, epoch }) {
@@ -34,6 +34,9 @@ export function makeMemoryLeases(clock: Clock, alone: <R>(work: () => R) => Prom
   };
   return {
     leases,
+    endAll() {
+      for (const [lease, { owner, epoch }] of held) held.set(lease, { owner, epoch: epoch + 1_000_000, expiresAt: -Infinity });
+    },
     checkFence({ lease, epoch }) {
       const current = held.get(lease)?.epoch ?? null;
       if (current !== epoch) throw fencedError({ lease, epoch, current });

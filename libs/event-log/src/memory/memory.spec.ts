@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { makeLocalAnnouncements } from '../announce.ts';
 import { describeEventLog } from '../contract.ts';
+import { sampleUpcast } from '../contract/sample-events.ts';
 import { makeMemoryCheckpoints } from './memory-checkpoints.ts';
 import { makeMemoryDatabase } from './memory-database.ts';
 import { makeMemoryEventLog } from './memory-event-log.ts';
@@ -8,7 +9,7 @@ import { makeMemoryEventLog } from './memory-event-log.ts';
 describeEventLog('in memory', async () => {
   const database = makeMemoryDatabase();
   const announcements = makeLocalAnnouncements();
-  const log = makeMemoryEventLog({ database, announce: announcements.announce, clock: Date.now, newId: randomUUID });
+  const log = makeMemoryEventLog({ database, announce: announcements.announce, clock: Date.now, newId: randomUUID, upcast: sampleUpcast });
   return {
     log,
     leases: log.leases,

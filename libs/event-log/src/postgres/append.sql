@@ -64,6 +64,7 @@ declare
   answer uuid;
 begin
   update log.head h set generation = gen_random_uuid() where h.is_only_row returning h.generation into strict answer;
+  insert into log.generation (id, began_after) select h.generation, h.position from log.head h;
   update log.lease l set epoch = l.epoch + 1000000, expires_at = clock_timestamp();
   return answer;
 end $$;

@@ -1,8 +1,9 @@
 import type { AuditedLog } from '../audit/audited-log.ts';
 import type { ChainHead, ChainLink } from '../chain.ts';
 import type { SqlExecutor } from '../port.ts';
-import { eventColumns, type EventRow } from './append.ts';
+import { eventLines, eventRowOf } from './append.ts';
 import { noHead } from './postgres-errors.ts';
+import { prepared } from './sql-executor.ts';
 
 /** What a check of the log reads. */
 export function auditOf(executor: SqlExecutor): AuditedLog {
@@ -34,12 +35,14 @@ export function auditOf(executor: SqlExecutor): AuditedLog {
 }
 
 async function readChain(executor: SqlExecutor, { after, limit }: { after: number; limit: number }): Promise<ChainLink[]> {
-  const rows = await executor.query<EventRow & { hash: Buffer }>(`select ${eventColumns}, hash from log.event where position > $1 order by position limit $2`, [
-    after,
-    limit,
-  ]);
-  return rows.map((row): ChainLink => ({ ...row, position: Number(row.position) }));
+  const rows = await executor.query<{ event: string; hash: Buffer }>(chainSql, [after, limit]);
+  return rows.map(({ event, hash }): ChainLink => {
+    const row = eventRowOf(event);
+    return { ...row, position: Number(row.position), hash };
+  });
 }
+
+const chainSql = prepared('chain', `select ${eventLines} as event, hash from log.event where position > $1 order by position limit $2`);
 
 async function readChainHead(executor: SqlExecutor): Promise<ChainHead> {
   type Row = { position: string; hash: Buffer; generation: string; oldest: string; oldest_hash: Buffer };

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RecordedEvent } from '@plumbline/contracts';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { archiveLines, checkArchive } from '../archive/archive.ts';
 import { verifyLog } from '../audit/verify-log.ts';
 import { runConsumer } from '../consumer/run-consumer.ts';
 import { appendOneBy, newEvent } from '../contract/sample-events.ts';
-import type { RunningConsumer } from '../port.ts';
+import type { RunningConsumer, SqlExecutor } from '../port.ts';
 import { makeLogSigner } from '../signed-head.ts';
 import { makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
 import { migrateEventLog } from './migrate.ts';
@@ -146,6 +147,10 @@ describe('partitions', () => {
   });
 });
 
+const reset = async (tx: SqlExecutor): Promise<void> => {
+  await tx.query('truncate projections.applied');
+};
+
 async function running(name: string, apply: () => Promise<void>, hasReset = false): Promise<[RunningConsumer, number[]]> {
   const applied: number[] = [];
   const consumer = await runConsumer({
@@ -159,12 +164,12 @@ async function running(name: string, apply: () => Promise<void>, hasReset = fals
     },
     consumer: {
       name,
-      async apply(some, tx) {
+      async apply(some: readonly RecordedEvent[], tx: SqlExecutor) {
         await apply();
         for (const event of some) await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
       },
-      committed: (some) => void applied.push(...some.map((event) => event.position)),
-      ...(hasReset && { reset: (tx) => tx.query('truncate projections.applied').then(() => undefined) }),
+      committed: (some: readonly RecordedEvent[]) => void applied.push(...some.map((event) => event.position)),
+      ...(hasReset && { reset }),
     },
   });
   await consumer.waitFor((await log.head()).position, 200_000);

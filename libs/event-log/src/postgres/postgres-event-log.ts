@@ -1,12 +1,12 @@
-import { AppError, type RecordedEvent } from '@plumbline/contracts';
+import { AppError, type RecordedEvent, type Upcast } from '@plumbline/contracts';
 import type { Pool } from 'pg';
 import { announcementOf, type Announce, type Appended } from '../announce.ts';
 import type { AuditedLog } from '../audit/audited-log.ts';
 import { makeGroupCommit, type Outcome } from '../group-commit.ts';
 import { feedPageEventsMax } from '../limits.ts';
 import type { EventLog, FeedPage, SqlExecutor } from '../port.ts';
-import { checkFeedQuery, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
-import { appendRequests, eventColumns, recordedEvent, type EventRow } from './append.ts';
+import { checkFeedQuery, checkTime, goneBefore, prepareAppend, streamGoneBefore, type PreparedAppend } from '../prepare.ts';
+import { appendRequests, eventLines, recordedEventOf } from './append.ts';
 import { auditOf } from './audit.ts';
 import { noHead } from './postgres-errors.ts';
 import { openPool, prepared, preparingExecutorOf, transactionsOf, type TransactionRunner } from './sql-executor.ts';
@@ -16,6 +16,8 @@ export interface PostgresEventLogOptions {
   connection: string | Pool;
   /** Called after each commit; must not throw. */
   announce: Announce;
+  /** Lifts what was recorded to the versions that this process knows; never throws. Default: as recorded. */
+  upcast?: Upcast;
 }
 
 export interface PostgresEventLog extends EventLog<SqlExecutor>, AuditedLog {
@@ -27,13 +29,13 @@ export interface PostgresEventLog extends EventLog<SqlExecutor>, AuditedLog {
 }
 
 /** The log in PostgreSQL; its schema is made by `migrateEventLog`. */
-export function makePostgresEventLog({ connection, announce }: PostgresEventLogOptions): PostgresEventLog {
+export function makePostgresEventLog({ connection, announce, upcast = asRecorded }: PostgresEventLogOptions): PostgresEventLog {
   const pool = typeof connection === 'string' ? openPool(connection) : connection;
   const executor = preparingExecutorOf(pool);
   const openTransactions = new WeakMap<SqlExecutor, Appended>();
 
   const appendInGroup = makeGroupCommit(async (group) => {
-    const { outcomes, appended } = await appendApart(executor, group);
+    const { outcomes, appended } = await appendApart(executor, group, upcast);
     announceAppended(appended);
     return outcomes;
   });
@@ -46,7 +48,7 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
   }
 
   async function appendWithin(tx: SqlExecutor, request: PreparedAppend): Promise<RecordedEvent[]> {
-    const { outcomes, appended } = await appendRequests(tx, [request]);
+    const { outcomes, appended } = await appendRequests(tx, [request], upcast);
     const open = openTransactions.get(tx);
     if (open !== undefined) {
       open.generation = appended.generation;
@@ -77,9 +79,11 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
       if (request.eventCount === 0) return [];
       return options.tx === undefined ? appendInGroup(request) : appendWithin(options.tx, request);
     },
-    readFeed: (query) => readFeed(executor, query),
-    readStream: (stream, query = {}) => readStream(executor, stream, query),
+    readFeed: (query) => readFeed(executor, query, upcast),
+    readStream: (stream, query = {}) => readStream(executor, stream, query, upcast),
+    positionAt: (time) => positionAt(executor, time),
     head: () => readHead(executor),
+    resumeAfter: (generation) => resumeAfter(executor, generation),
     ...auditOf(executor),
     transaction: announcing(transactionsOf(pool)),
     announcing,
@@ -93,54 +97,69 @@ export function makePostgresEventLog({ connection, announce }: PostgresEventLogO
  * One call for the group. When PostgreSQL refuses the call itself, each request is tried alone, so that only the one
  * that it can't take fails; when it is away, all fail alike.
  */
-async function appendApart(executor: SqlExecutor, group: readonly PreparedAppend[]): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] }> {
+async function appendApart(
+  executor: SqlExecutor,
+  group: readonly PreparedAppend[],
+  upcast: Upcast,
+): Promise<{ outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] }> {
   try {
-    const { outcomes, appended } = await appendRequests(executor, group);
+    const { outcomes, appended } = await appendRequests(executor, group, upcast);
     return { outcomes, appended: [appended] };
   } catch (error) {
     if (group.length === 1 || AppError.from(error).code !== 'internal') return { outcomes: group.map(() => ({ error })), appended: [] };
   }
   const apart: { outcomes: Outcome<RecordedEvent[]>[]; appended: Appended[] } = { outcomes: [], appended: [] };
   for (const request of group) {
-    const { outcomes, appended } = await appendApart(executor, [request]);
+    const { outcomes, appended } = await appendApart(executor, [request], upcast);
     apart.outcomes.push(...outcomes);
     apart.appended.push(...appended);
   }
   return apart;
 }
 
-// One statement, so that the page and the head are of one moment.
+// One statement, so that the page and the head are of one moment. The head comes first.
 const feedSql = prepared(
   'feed',
-  `select h.position as head, h.generation, h.oldest, e.* from log.head h
-  left join lateral (select ${eventColumns} from log.event where position > $1 order by position limit $2) e on true`,
+  `select event from (
+     select 0 as position, concat_ws(E'\\n', position, generation, oldest) as event from log.head
+     union all
+     (select position, ${eventLines} from log.event where position > $1 order by position limit $2)
+   ) page order by position`,
 );
 
-type FeedRow = { head: string; generation: string; oldest: string } & (EventRow | { [column in keyof EventRow]: null });
-
-async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }): Promise<FeedPage> {
+async function readFeed(executor: SqlExecutor, query: { after: number; limit: number }, upcast: Upcast): Promise<FeedPage> {
   checkFeedQuery(query, feedPageEventsMax);
-  const rows = await executor.query<FeedRow>(feedSql, [query.after, query.limit]);
-  const [row] = rows;
-  if (row === undefined) throw noHead();
-  const page: FeedPage = { events: [], head: Number(row.head), generation: row.generation };
-  for (const each of rows) if (each.position !== null) page.events.push(recordedEvent(each));
-  const oldest = Number(row.oldest);
-  if (query.after < oldest - 1) throw goneBefore(query.after, oldest);
-  return page;
+  const [first, ...rows] = await executor.query<{ event: string }>(feedSql, [query.after, query.limit]);
+  if (first === undefined) throw noHead();
+  const [head, generation = '', oldest] = first.event.split('\n');
+  if (query.after < Number(oldest) - 1) throw goneBefore(query.after, Number(oldest));
+  return { events: rows.map((row) => recordedEventOf(row, upcast)), head: Number(head), generation };
 }
 
-async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }): Promise<RecordedEvent[]> {
+async function readStream(executor: SqlExecutor, stream: string, query: { afterVersion?: number; limit?: number }, upcast: Upcast): Promise<RecordedEvent[]> {
   const afterVersion = query.afterVersion ?? 0;
-  const rows = await executor.query<EventRow>(`select ${eventColumns} from log.event where stream = $1 and version > $2 order by version limit $3`, [
-    stream,
-    afterVersion,
-    query.limit ?? null,
-  ]);
-  const first = rows[0]?.version ?? (await versionWithoutEvents(executor, stream, afterVersion));
+  const rows = await executor.query<{ event: string }>(streamSql, [stream, afterVersion, query.limit ?? null]);
+  const events = rows.map((row) => recordedEventOf(row, upcast));
+  const first = events[0]?.version ?? (await versionWithoutEvents(executor, stream, afterVersion));
   if (first !== undefined && first > afterVersion + 1) throw streamGoneBefore(stream, afterVersion, first);
-  return rows.map(recordedEvent);
+  return events;
 }
+
+/** Times never go backwards along positions, and positions have no gaps: halved, each look one row of the primary key. */
+const positionAtSql = `with recursive search(low, high) as (
+    select h.oldest - 1, h.position from log.head h
+    union all
+    select case when e.at <= $1::timestamptz then s.middle else s.low end, case when e.at <= $1::timestamptz then s.high else s.middle - 1 end
+    from (select low, high, (low + high + 1) / 2 as middle from search where low < high) s join log.event e on e.position = s.middle
+  ) select low as position from search where low >= high`;
+
+async function positionAt(executor: SqlExecutor, time: string): Promise<number> {
+  const [row] = await executor.query<{ position: string }>(positionAtSql, [checkTime(time)]);
+  if (row === undefined) throw noHead();
+  return Number(row.position);
+}
+
+const streamSql = prepared('stream', `select ${eventLines} as event from log.event where stream = $1 and version > $2 order by version limit $3`);
 
 /** When all events that would come next were dropped: the version of the next one that the stream will have. */
 async function versionWithoutEvents(executor: SqlExecutor, stream: string, afterVersion: number): Promise<number | undefined> {
@@ -157,3 +176,15 @@ async function readHead(executor: SqlExecutor): Promise<{ position: number; gene
   if (row === undefined) throw noHead();
   return { position: Number(row.position), generation: row.generation };
 }
+
+const resumeAfterSql = `select case when not exists (select from log.generation where id::text = $1) then 0 else
+  coalesce((select min(later.began_after) from log.generation later join log.generation known on known.id::text = $1 and later.ordinal > known.ordinal), h.position) end as position
+  from log.head h`;
+
+async function resumeAfter(executor: SqlExecutor, generation: string): Promise<number> {
+  const [row] = await executor.query<{ position: string }>(resumeAfterSql, [generation]);
+  if (row === undefined) throw noHead();
+  return Number(row.position);
+}
+
+const asRecorded: Upcast = (recorded) => recorded;

@@ -4,7 +4,7 @@ import { makeLocalAnnouncements } from '../announce.ts';
 import { verifyChain } from '../chain.ts';
 import { runConsumer } from '../consumer/run-consumer.ts';
 import { describeEventLog } from '../contract.ts';
-import { newEvent } from '../contract/sample-events.ts';
+import { newEvent, sampleUpcast } from '../contract/sample-events.ts';
 import type { SqlExecutor } from '../port.ts';
 import { makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
 import { migrateEventLog } from './migrate.ts';
@@ -30,7 +30,7 @@ const behindTheTrigger = (...statements: string[]): Promise<void> => database.be
 describeEventLog<SqlExecutor>('PostgreSQL', async () => {
   await emptyLog();
   const announcements = makeLocalAnnouncements();
-  const log = makePostgresEventLog({ connection: pool, announce: announcements.announce });
+  const log = makePostgresEventLog({ connection: pool, announce: announcements.announce, upcast: sampleUpcast });
   return {
     log,
     leases: makePostgresLeases(sqlExecutorOf(pool)),

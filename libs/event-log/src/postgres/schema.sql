@@ -70,6 +70,18 @@ insert into log.head (position, hash, at, generation, capacity)
 values (0, decode(repeat('00', 32), 'hex'), '-infinity', gen_random_uuid(), 0)
 on conflict do nothing;
 
+-- The generations of positions, oldest first: each recovery from an older copy begins one, and what earlier ones said
+-- after `began_after` is no longer true.
+create table if not exists log.generation (
+  ordinal     bigint generated always as identity primary key,
+  id          uuid        not null unique,
+  began_after bigint      not null,
+  at          timestamptz not null default now()
+);
+
+insert into log.generation (id, began_after)
+select h.generation, 0 from log.head h where not exists (select from log.generation);
+
 create or replace function log.refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception 'events are facts: % of log.% is refused', tg_op, tg_table_name

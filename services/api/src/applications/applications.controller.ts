@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { AppError } from '@plumbline/contracts';
 import type { Application, ResourceTree } from '@plumbline/contracts';
 import type { FastifyRequest } from 'fastify';
@@ -8,11 +8,11 @@ import type { Door } from '../door.ts';
 import type { Asker } from './application-commands.ts';
 import { findApplication, listApplications } from './applications.ts';
 import { applyFieldMask } from './field-mask.ts';
+import { sayMoment } from '../history/history.controller.ts';
 import { manifestsOf, resourceTreeOf } from './rendered.ts';
 import type { ManifestsAnswer } from './rendered.ts';
-import { applicationBody, flag, parse, syncRequest } from './requests.ts';
-
-type RawQuery = Readonly<Record<string, string | string[] | undefined>>;
+import { applicationBody, flag, one, parse, syncRequest } from './requests.ts';
+import type { RawQuery } from './requests.ts';
 
 @Controller('api/v1/applications')
 export class ApplicationsController {
@@ -41,7 +41,14 @@ export class ApplicationsController {
   }
 
   @Get(':name')
-  async get(@Req() request: object, @Param('name') name: string, @Query() query: RawQuery): Promise<unknown> {
+  async get(@Req() request: object, @Param('name') name: string, @Query() query: RawQuery, @Res({ passthrough: true }) reply: unknown): Promise<unknown> {
+    const at = one(query, 'at');
+    if (at !== undefined) {
+      if (one(query, 'refresh') !== undefined) throw new AppError('invalid-argument', 'refresh is about now, at about then: give one of them');
+      const { application, moment } = await this.#ready().history.at(callerOf(request), name, at);
+      sayMoment(reply, moment);
+      return applyFieldMask(application, one(query, 'fields'));
+    }
     const refreshed = await this.#refresh(request, name, query);
     return applyFieldMask(refreshed ?? this.#find(request, name, query), one(query, 'fields'));
   }
@@ -101,9 +108,3 @@ export class ApplicationsController {
 const askerOf = (request: object): Asker => ({ caller: callerOf(request), from: (request as FastifyRequest).ip });
 
 const all = (value: string | string[] | undefined): string[] => (value === undefined ? [] : [value].flat());
-
-function one(query: RawQuery, key: string): string | undefined {
-  const value = query[key];
-  if (Array.isArray(value)) throw new AppError('invalid-argument', `${key} may be given once`);
-  return value;
-}

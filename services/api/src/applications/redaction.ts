@@ -25,6 +25,40 @@ export function redactSpec(spec: ApplicationSpec, keyedHash: (value: string) => 
   };
 }
 
+/**
+ * The recorded spec as it may be shown: of the shape that clients of Argo CD expect. It is redacted already when it is
+ * recorded; what somebody forgot to redact is covered here.
+ */
+export function coverSpec(spec: ApplicationSpec, keyedHash: (value: string) => string): ApplicationSpec {
+  const hide = (value: unknown): string =>
+    typeof value === 'string' && isCover.test(value) ? value : `redacted:${keyedHash(JSON.stringify(value) ?? '').slice(0, 16)}`;
+  const hideObject = (value: Record<string, unknown>): Record<string, unknown> => ({
+    redacted: hide(Object.keys(value).length === 1 ? (value['redacted'] ?? value) : value),
+  });
+  const cover = (source: ApplicationSource): ApplicationSource => {
+    const { helm, plugin } = source;
+    return {
+      ...source,
+      repoURL: withoutUserInfo(source.repoURL),
+      ...(plugin === undefined ? {} : { plugin: hideObject(plugin) }),
+      ...(helm === undefined
+        ? {}
+        : {
+            helm: {
+              ...helm,
+              ...(helm.values === undefined ? {} : { values: hide(helm.values) }),
+              ...(helm.valuesObject === undefined ? {} : { valuesObject: hideObject(helm.valuesObject) }),
+              ...(helm.parameters === undefined ? {} : { parameters: helm.parameters.map((parameter) => ({ ...parameter, value: hide(parameter.value) })) }),
+            },
+          }),
+    };
+  };
+  const { source, sources } = spec;
+  return { ...spec, ...(source === undefined ? {} : { source: cover(source) }), ...(sources === undefined ? {} : { sources: sources.map(cover) }) };
+}
+
+const isCover = /^redacted:[0-9a-f]{1,16}$/;
+
 function redactHelm(helm: NonNullable<ApplicationSource['helm']>, hidden: (value: unknown) => string): Record<string, unknown> {
   const { values, valuesObject, parameters, valueFiles, ...rest } = helm;
   return {

@@ -60,7 +60,16 @@ export const applicationBody = z.object({
 });
 export type ApplicationBody = z.infer<typeof applicationBody>;
 
-/** `?refresh=`, `?cascade=` and the like: `true`, `1` and an empty value are true. */
+export type RawQuery = Readonly<Record<string, string | string[] | undefined>>;
+
+/** A parameter that may be given once. */
+export function one(query: RawQuery, key: string): string | undefined {
+  const value = query[key];
+  if (Array.isArray(value)) throw new AppError('invalid-argument', `${key} may be given once`);
+  return value;
+}
+
+/** `?refresh=`, `?cascade= and the like: `true`, `1` and an empty value are true. */
 export const flag = (text: string | undefined, otherwise: boolean): boolean => {
   if (text === undefined) return otherwise;
   if (['', 'true', '1'].includes(text)) return true;

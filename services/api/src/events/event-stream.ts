@@ -1,62 +1,76 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Caller } from '../access/authentication.ts';
+import { AppError } from '@plumbline/contracts';
 import { limits } from '../limits.ts';
-import { readEventPage } from './event-page.ts';
-import type { EventPageParts } from './event-page.ts';
-import type { HeadWatch } from './head-watch.ts';
-
-export interface EventStreamParts extends EventPageParts {
-  headWatch: HeadWatch;
-  /** The caller as they now are; throws once their token no longer counts. */
-  renew: () => Promise<Caller>;
-  signal: AbortSignal;
-}
+import type { TailEvent } from './event-tail.ts';
+import type { SubscriptionMessage } from './subscription.ts';
 
 /**
- * The log as server-sent events, from after a position, until the client goes or its token no longer counts. Every
- * message carries the position to resume from as its id; `head` tells, each 15 seconds, how far the log is. A client that
- * takes nothing for 30 seconds is cut, and resumes.
+ * A subscription as server-sent events. The id of each message is the position from which a client resumes
+ * (`Last-Event-ID`). Besides the events there are `head` (progress, at first and each 15 seconds), `generation-changed`,
+ * and `cut` before the server ends the stream: why, and from where to resume.
+ * A client that takes nothing for 30 seconds is cut without a word, which it would not take either.
  */
-export async function streamEvents(response: ServerResponse, after: number, parts: EventStreamParts): Promise<void> {
-  const { headWatch, renew, signal } = parts;
+export async function writeStream(response: ServerResponse, messages: AsyncIterable<SubscriptionMessage>, signal: AbortSignal): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
-  let position = after;
-  let saidAt = 0;
-  while (!signal.aborted) {
-    const page = await readEventPage(parts, await renew(), position, limits.eventsPageDefault);
-    for (const event of page.events) {
-      if (!(await send(response, `id: ${event.position}\ndata: ${JSON.stringify(event)}\n\n`, signal))) return;
+  let resumeAfter = '';
+  try {
+    for await (const message of messages) {
+      if (message.kind === 'events') {
+        const { event } = message.events.at(-1)!;
+        for (const chunk of chunksOf(message.events)) if (!(await send(response, chunk, signal))) return;
+        resumeAfter = String(event.position);
+      } else {
+        const { text, position } = control(message);
+        if (!(await send(response, text, signal))) return;
+        resumeAfter = String(position);
+      }
     }
-    const moved = page.next > position;
-    position = page.next;
-    if (performance.now() - saidAt >= limits.heartbeatMs || saidAt === 0) {
-      saidAt = performance.now();
-      if (
-        !(await send(
-          response,
-          `: heartbeat\nevent: head\nid: ${position}\ndata: ${JSON.stringify({ head: page.head, generation: page.generation })}\n\n`,
-          signal,
-        ))
-      )
-        return;
-    }
-    if (position < page.head) {
-      // More is there; if it may not be shown before it is projected, that takes a moment.
-      if (!moved) await pause(limits.projectionPauseMs, signal);
-    } else await headWatch.waitFor(position, limits.streamCheckMs, signal);
+  } catch (error) {
+    const { code, message } = AppError.from(error);
+    // The status is sent: all that is left is to say why, and to end.
+    await send(response, `event: cut\ndata: ${JSON.stringify({ code, message, resumeAfter })}\n\n`, signal);
   }
 }
 
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
+function control(message: Exclude<SubscriptionMessage, { kind: 'events' }>): { text: string; position: number } {
+  const { kind, ...data } = message;
+  if (message.kind === 'progress')
+    return {
+      position: message.position,
+      text: `: heartbeat\nevent: head\nid: ${message.position}\ndata: ${JSON.stringify(data)}\n\n`,
+    };
+  return { position: message.resumeAfter, text: `event: ${kind}\nid: ${message.resumeAfter}\ndata: ${JSON.stringify(data)}\n\n` };
+}
+
+/** Many small writes cost more than one, and several subscribers get the same: it is put together once. */
+const joined = new WeakMap<TailEvent, { events: readonly TailEvent[]; chunks: readonly Buffer[] }>();
+
+function chunksOf(events: readonly TailEvent[]): readonly Buffer[] {
+  const first = events[0]!;
+  if (events.length === 1) return [first.message];
+  const known = joined.get(first);
+  if (known?.events.length === events.length && known.events.every((event, index) => event === events[index])) return known.chunks;
+  const chunks: Buffer[] = [];
+  let pending: Buffer[] = [];
+  let sizeBytes = 0;
+  for (const { message } of events) {
+    pending.push(message);
+    sizeBytes += message.length;
+    if (sizeBytes < limits.writeBytesMax) continue;
+    chunks.push(Buffer.concat(pending));
+    pending = [];
+    sizeBytes = 0;
+  }
+  if (pending.length > 0) chunks.push(Buffer.concat(pending));
+  joined.set(first, { events, chunks });
+  return chunks;
 }
 
 /** False: the client is gone, or took nothing for too long. */
-async function send(response: ServerResponse, text: string, signal: AbortSignal): Promise<boolean> {
+export async function send(response: ServerResponse, chunk: string | Buffer, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted || response.destroyed) return false;
-  if (response.write(text)) return true;
+  if (response.write(chunk)) return true;
   const patience = AbortSignal.any([signal, AbortSignal.timeout(limits.streamDrainMs)]);
   try {
     await once(response, 'drain', { signal: patience });

@@ -38,5 +38,5 @@ it('signs once an hour, whoever asks, and only when something happened', async (
   pass(60);
   expect(await sign()).toBeUndefined();
   expect(await log.readStream(logHeadsStream)).toHaveLength(2);
-  expect(await verifyLog(log, { publicKey: signer.publicKey })).toMatchObject({ isIntact: true, signedHeads: 2 });
+  expect(await verifyLog(log, { publicKeys: [signer.publicKey] })).toMatchObject({ isIntact: true, signedHeads: 2 });
 });

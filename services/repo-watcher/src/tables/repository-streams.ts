@@ -1,4 +1,4 @@
-import { AppError, type NewEvent, type RecordedEvent, type RepositoryEvent } from '@plumbline/contracts';
+import { AppError, assertUnderstood, type NewEvent, type RecordedEvent, type RepositoryEvent } from '@plumbline/contracts';
 import type { Consumer, EventLog, SqlExecutor } from '@plumbline/event-log';
 import type { DataSource } from 'typeorm';
 import { decide, evolve, initialState, type RepositoryCommand, type RepositoryState } from '../domain/repository.ts';
@@ -86,6 +86,7 @@ export class RepositoryStreams {
       snapshot === null ? { version: 0, state: initialState } : { version: snapshot.version, state: JSON.parse(snapshot.state) as RepositoryState };
     for (;;) {
       const page = await this.#parts.eventLog.readStream(repositoryStream(repository), { afterVersion: current.version, limit: pageEvents });
+      for (const recorded of page) assertUnderstood(recorded);
       current = page.reduce(replay, current);
       if (page.length < pageEvents) break;
     }

@@ -1,5 +1,5 @@
 import type { ApplicationEvent, ApplicationId, ApplicationStatus, NewEvent, RecordedEvent } from '@plumbline/contracts';
-import { AppError, applicationStream, evolveApplicationStatus, initialApplicationStatus } from '@plumbline/contracts';
+import { AppError, applicationStream, assertUnderstood, evolveApplicationStatus, initialApplicationStatus } from '@plumbline/contracts';
 import type { EventLog } from '@plumbline/event-log';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { decide } from '../domain/decide.ts';
@@ -83,7 +83,11 @@ export class ApplicationLog {
   async catchUp(): Promise<void> {
     for (;;) {
       const events = await this.#options.log.readStream(this.stream, { afterVersion: this.folded.version, limit: 500 });
-      for (const recorded of events) this.folded = fold(this.folded, recorded);
+      for (const recorded of events) {
+        // What a newer release wrote is not misread: the application waits until this one is upgraded.
+        assertUnderstood(recorded);
+        this.folded = fold(this.folded, recorded);
+      }
       if (events.length < 500) return;
     }
   }

@@ -94,7 +94,10 @@ export function makeLease(cluster: string, owner: string, leases: Leases, deps: 
 }
 
 /** The log as the owner writes it: every append carries the fence, and a refused one is the end of the ownership. */
-export function fencedLog(log: Pick<EventLog, 'append' | 'readStream'>, lease: Pick<Lease, 'fence' | 'lost'>): Pick<EventLog, 'append' | 'readStream'> {
+export function fencedLog<Tx>(
+  log: Pick<EventLog<Tx>, 'append' | 'readStream'>,
+  lease: Pick<Lease, 'fence' | 'lost'>,
+): Pick<EventLog<Tx>, 'append' | 'readStream'> {
   return {
     async append(batch, options) {
       try {

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { applicationSpecSchema, operationInitiatorSchema, syncOperationSchema } from './resource-schemas.ts';
+
+/** Data of the events of a stream `application-…`, by type, as the current version of each has it. */
+const syncStatus = z.enum(['Synced', 'OutOfSync', 'Unknown']);
+const healthStatus = z.enum(['Healthy', 'Suspended', 'Progressing', 'Missing', 'Degraded', 'Unknown']);
+const operationPhase = z.enum(['Running', 'Terminating', 'Succeeded', 'Failed', 'Error']);
+const syncPhase = z.enum(['PreSync', 'Sync', 'PostSync', 'SyncFail']);
+export const sourceTypeSchema = z.enum(['Directory', 'Kustomize', 'Helm']);
+
+const resourceRef = z.object({ group: z.string(), version: z.string(), kind: z.string(), namespace: z.string(), name: z.string() });
+const step = { phase: syncPhase, wave: z.number() };
+const attempt = { operationId: z.string(), attempt: z.number() };
+
+const resourceResult = resourceRef.extend({
+  status: z.enum(['Synced', 'SyncFailed', 'Pruned', 'PruneSkipped']),
+  message: z.string(),
+  syncPhase,
+  hookType: syncPhase.optional(),
+  hookPhase: operationPhase.optional(),
+  images: z.array(z.string()).optional(),
+});
+
+export const applicationEventSchemas = {
+  ApplicationDeclared: z.object({
+    namespace: z.string(),
+    name: z.string(),
+    uid: z.string(),
+    project: z.string(),
+    spec: applicationSpecSchema,
+    specHash: z.string(),
+    sealedSpec: z.string(),
+  }),
+  ApplicationDeleted: z.object({ cascaded: z.boolean() }),
+  ApplicationDeletionStarted: z.object({ cascade: z.boolean(), resources: z.number() }),
+  ApplicationCompared: z.object({
+    revision: z.string(),
+    manifestSet: z.string(),
+    sourceType: sourceTypeSchema,
+    status: syncStatus,
+    resources: z.array(
+      resourceRef.extend({
+        status: syncStatus,
+        requiresPruning: z.boolean().optional(),
+        hook: z.boolean().optional(),
+        syncWave: z.number().optional(),
+      }),
+    ),
+    images: z.array(z.string()),
+    conditions: z.array(z.object({ type: z.string(), message: z.string() })),
+  }),
+  ComparisonFailed: z.object({
+    revision: z.string().optional(),
+    condition: z.enum(['ComparisonError', 'InvalidSpecError']),
+    code: z.string(),
+    message: z.string(),
+    file: z.string().optional(),
+    line: z.number().optional(),
+  }),
+  DriftDetected: z.object({
+    revision: z.string(),
+    resources: z.array(resourceRef.extend({ drift: z.enum(['changed', 'missing', 'extra']), fields: z.array(z.string()), manager: z.string().optional() })),
+    more: z.number(),
+  }),
+  HealthChanged: z.object({
+    status: healthStatus,
+    message: z.string().optional(),
+    resources: z.array(resourceRef.extend({ health: healthStatus.optional(), message: z.string().optional() })),
+    gone: z.array(z.string()),
+  }),
+  SyncRequested: z.object({
+    operationId: z.string(),
+    trigger: z.enum(['automated', 'self-heal', 'manual']),
+    initiatedBy: operationInitiatorSchema,
+    revision: z.string(),
+    manifestSet: z.string(),
+    operation: syncOperationSchema,
+    retryLimit: z.number(),
+    backoff: z.object({ durationMs: z.number(), factor: z.number(), maxDurationMs: z.number() }),
+  }),
+  SyncStarted: z.object({ ...attempt, steps: z.array(z.object({ ...step, resources: z.number() })) }),
+  SyncStepCompleted: z.object({ ...attempt, step: z.number(), ...step, results: z.array(resourceResult) }),
+  SyncApplied: z.object({ operationId: z.string() }),
+  SyncSucceeded: z.object({ operationId: z.string(), revision: z.string(), message: z.string() }),
+  SyncFailed: z.object({ operationId: z.string(), phase: z.enum(['Failed', 'Error']), message: z.string() }),
+  SyncRetryScheduled: z.object({ ...attempt, at: z.string(), message: z.string() }),
+  AutoSyncSkipped: z.object({
+    revision: z.string(),
+    code: z.enum(['would-prune-everything', 'already-failed', 'project']),
+    message: z.string(),
+  }),
+  LateWriteDetected: z.object({ resource: resourceRef, resourceVersion: z.string(), epoch: z.number() }),
+};
