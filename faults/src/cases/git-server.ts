@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GitWorkspace } from '@plumbline/testing';
 import type { FaultCase } from './fault-case.ts';
 
 export const gitCases: readonly FaultCase[] = [
@@ -36,10 +38,12 @@ export const gitCases: readonly FaultCase[] = [
     title: 'the branch force-pushed, and deleted and created again, under load',
     expected: 'the newest state of the branch is what counts; nothing pruned because the branch was away',
     boundMs: 90_000,
-    async inject({ load, random, scale, injected }) {
+    async inject({ world, load, random, scale, injected }) {
       // Nobody else pushes while history changes: two workspaces would be a merge, not a fault.
       await load.stop();
       const { git, history, demo, random: loadRandom } = load.stage;
+      // As servers do it for branches that are not protected.
+      await new GitWorkspace(join(world.stateDir, 'git', 'demo.git')).git('config', 'receive.denyDeleteCurrent', 'ignore');
       for (let done = 0; done < 2 * scale; done++) {
         const { files, applications } = demo.change(loadRandom);
         await git.commit(files);

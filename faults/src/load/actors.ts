@@ -59,9 +59,12 @@ export class Pusher {
   }
 }
 
-/** Somebody with kubectl who changes what Git says. */
+/**
+ * Somebody with kubectl who changes what Git says, one application after the other: more than five edits of one within a
+ * minute would be a fight, from which self-healing backs off for minutes.
+ */
 export async function editByHand({ demo, history, random, kube }: Stage): Promise<void> {
-  const application = random.pick(demo.names);
+  const application = demo.names[history.manualEdits % demo.names.length]!;
   const name = `keep-${random.int(0, limits.configMapsPerApplication - 1)}`;
   const ref = { group: '', version: 'v1', kind: 'ConfigMap', namespace: demo.namespaceOf(application), name };
   try {

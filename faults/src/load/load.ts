@@ -60,7 +60,7 @@ export class Load {
       ),
       repeatedly(
         signal,
-        () => random.int(1_000, 2_500),
+        () => random.int(2_000, 5_000),
         () => editByHand(this.stage),
       ),
       repeatedly(
