@@ -102,7 +102,8 @@ async function run(cases: readonly FaultCase[], options: FaultOptions): Promise<
   return failed === 0 ? 0 : 1;
 }
 
-function tellResult({ problems, recoveredMs, tookMs, injected, findings }: RunResult, { boundMs }: FaultCase): void {
+function tellResult({ problems, recoveredMs, tookMs, injected, findings, skipped }: RunResult, { boundMs }: FaultCase): void {
+  if (skipped !== undefined) return tell(`  not run: ${skipped}`);
   const faults = [...injected].map(([kind, count]) => `${count} × ${kind}`).join(', ');
   const recovery = recoveredMs === undefined ? 'never' : `${Math.round(recoveredMs)} ms`;
   tell(

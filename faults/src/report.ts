@@ -47,6 +47,7 @@ function line({ id, rows, title, expected, boundMs }: FaultCase, runs: readonly 
   const worst = runs.some(({ recoveredMs }) => recoveredMs === undefined) ? undefined : Math.max(...runs.map(({ recoveredMs = 0 }) => recoveredMs));
   const injected = new Map<string, number>();
   for (const run of runs) for (const [kind, count] of run.injected) injected.set(kind, (injected.get(kind) ?? 0) + count);
+  const skipped = runs.find((run) => run.skipped !== undefined)?.skipped;
   const columns = [
     id,
     rows.join(' '),
@@ -54,7 +55,7 @@ function line({ id, rows, title, expected, boundMs }: FaultCase, runs: readonly 
     String(runs.length),
     [...injected].map(([kind, count]) => `${count} × ${kind}`).join(', '),
     [...new Set(runs.flatMap(({ verified }) => verified))].join('; '),
-    isPassed ? 'passed' : '**failed**',
+    skipped === undefined ? (isPassed ? 'passed' : '**failed**') : `not run: ${skipped}`,
     `${worst === undefined ? 'never' : `${(worst / 1000).toFixed(1)} s`} / ${boundMs / 1000} s`,
   ];
   return `| ${columns.map(cell).join(' | ')} |`;

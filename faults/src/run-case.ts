@@ -16,6 +16,8 @@ export interface RunResult {
   recoveredMs: number | undefined;
   tookMs: number;
   findings: Findings | undefined;
+  /** Why it was not run. */
+  skipped?: string;
 }
 
 export interface RunCaseParts extends CheckParts {
@@ -47,6 +49,8 @@ export async function runCase(faultCase: FaultCase, parts: RunCaseParts): Promis
     },
     note: (text) => tell(`    ${text}`),
   };
+  const skipped = await faultCase.skippedBecause?.(context);
+  if (skipped !== undefined) return { id: faultCase.id, seed, injected, verified, problems, recoveredMs: 0, tookMs: 0, findings: undefined, skipped };
   load.start();
   try {
     await sleep(random.int(warmUpMs.min, warmUpMs.max));

@@ -12,6 +12,8 @@ export interface FaultCase {
   expected: string;
   /** From the end of the fault until everything is as Git says, on a busy machine. */
   boundMs: number;
+  /** Why it cannot be run on this platform, if so. */
+  skippedBecause?(context: FaultContext): Promise<string | undefined>;
   /** Brings the fault about under load, and ends it. */
   inject(context: FaultContext): Promise<void>;
   /** After everything has converged. */

@@ -4,6 +4,7 @@ import { freePort } from '@plumbline/testing';
 import { eventually } from '@plumbline/testing/scenario';
 import { pathsOf, urlOf } from '@plumbline/tools';
 import { EventReader } from '../invariants/event-reader.ts';
+import type { Load } from '../load/load.ts';
 import { ServiceProcess } from '../world/service-process.ts';
 import type { World } from '../world/world.ts';
 import type { FaultCase } from './fault-case.ts';
@@ -52,16 +53,8 @@ export const twoSyncersCase: FaultCase = {
       const after = await leaseOwner(world);
       verify('the second owns the cluster in a new epoch', after.owner === 'syncer-1' && after.epoch > before.epoch, JSON.stringify(after));
       await load.pushAll();
-      const { demo } = load.stage;
-      await eventually(
-        'the second brings what was pushed',
-        async () => {
-          const { items } = await world.kube.list({ group: '', version: 'v1', kind: 'ConfigMap' }, { namespace: demo.namespaceOf(demo.names[0]!) });
-          const values = new Map(items.map((object) => [object.metadata.name, (object['data'] as { value?: string } | undefined)?.value]));
-          return [...demo.wantedOf(demo.names[0]!)].every(([name, value]) => values.get(name) === value) ? true : undefined;
-        },
-        waitMs,
-      );
+      // All of them: a write that lands before the second has written something else changes nothing.
+      await eventually('the second brings what was pushed', async () => ((await isAsPushed(world, load)) ? true : undefined), waitMs);
       const { position } = await world.log.head();
       world.proxy.releaseHeld();
       const late = await eventually('LateWriteDetected', () => findLateWrite(world, position), waitMs).catch(() => undefined);
@@ -81,6 +74,15 @@ export const twoSyncersCase: FaultCase = {
     }
   },
 };
+
+async function isAsPushed({ kube }: World, { stage: { demo } }: Load): Promise<boolean> {
+  for (const name of demo.names) {
+    const { items } = await kube.list({ group: '', version: 'v1', kind: 'ConfigMap' }, { namespace: demo.namespaceOf(name) });
+    const values = new Map(items.map((object) => [object.metadata.name, (object['data'] as { value?: string } | undefined)?.value]));
+    if ([...demo.wantedOf(name)].some(([configMap, value]) => values.get(configMap) !== value)) return false;
+  }
+  return true;
+}
 
 async function findLateWrite(world: World, after: number): Promise<RecordedEvent | undefined> {
   const events = await new EventReader(world.log, after).all();

@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import type { Load } from '../load/load.ts';
 import type { World } from '../world/world.ts';
 import { searchCanary } from './canary.ts';
+import { compareProjections } from './consumers.ts';
 import type { EventReader } from './event-reader.ts';
 import { checkAcknowledged, checkCommits, checkOperations, type Commits } from './promises.ts';
 import { checkProjection } from './projection.ts';
@@ -59,6 +60,7 @@ export async function checkInvariants({ world, load, reader, survivors }: CheckP
     ...checkOperations(events),
     ...(await survivors.check(world, load)),
     ...(await checkProjection(world.database, reader, 10_000)),
+    ...(await compareProjections(api)),
     ...(await searchCanary(world, api, demo.canary, demo.names)),
   ];
   const { problems: _, ...counts } = commits;
