@@ -118,7 +118,7 @@ export const poisonedObjectsCase: FaultCase = {
     ];
     for (const object of objects) {
       try {
-        await world.kube.create(object as unknown as KubeObject, { fieldManager: 'kubectl' });
+        await world.kube.create(object, { fieldManager: 'kubectl' });
         injected(`poisoned ${object.kind}`);
         const isTold = poisonedApplications('').find(({ name }) => name === object.metadata.name)?.isTold;
         if (isTold !== undefined) made.push({ name: object.metadata.name, isTold });
