@@ -15,7 +15,7 @@ export const usage = `npm run faults [-- options]
 
   --case a,b     only these: ids (--list) or rows of the fault matrix (F16)
   --runs N       each case so many times (default 1)
-  --scale N      how often something is repeated within a case (default 1; a full run for the report takes 3)
+  --scale N      how often something is repeated within a case (default 1; a full run for the report takes 4: more than 200 kills)
   --seed N       of all choices (default: a fresh one, printed)
   --report       write docs/internals/fault-report.md
   --list         show the cases and end

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultCase, FaultContext } from './cases/fault-case.ts';
 import { waitForConvergence } from './invariants/convergence.ts';
 import { checkInvariants, type CheckParts, type Findings } from './invariants/invariants.ts';
+import { lateWritesAfter } from './invariants/promises.ts';
 import type { Random } from './random.ts';
 
 export interface RunResult {
@@ -27,12 +28,14 @@ export interface RunCaseParts extends CheckParts {
   tell: (line: string) => void;
 }
 
+/** As the proxy counts it. */
+const landedLate = 'write that landed late';
 /** How long the load runs before the fault begins. */
 const warmUpMs = { min: 500, max: 2_000 };
 
 /** Load, fault, end of the fault, end of the load, convergence, invariants. */
 export async function runCase(faultCase: FaultCase, parts: RunCaseParts): Promise<RunResult> {
-  const { world, load, random, seed, scale, tell } = parts;
+  const { world, load, reader, random, seed, scale, tell } = parts;
   const startedAt = performance.now();
   const injected = new Map<string, number>();
   const verified: string[] = [];
@@ -51,6 +54,7 @@ export async function runCase(faultCase: FaultCase, parts: RunCaseParts): Promis
   };
   const skipped = await faultCase.skippedBecause?.(context);
   if (skipped !== undefined) return { id: faultCase.id, seed, injected, verified, problems, recoveredMs: 0, tookMs: 0, findings: undefined, skipped };
+  const { position } = await world.log.head();
   load.start();
   try {
     await sleep(random.int(warmUpMs.min, warmUpMs.max));
@@ -66,6 +70,8 @@ export async function runCase(faultCase: FaultCase, parts: RunCaseParts): Promis
     await faultCase.check?.(context);
     findings = await checkInvariants(parts);
     problems.push(...findings.problems);
+    const late = lateWritesAfter(await reader.all(), position);
+    if (late > 0 && !injected.has('SIGKILL syncer') && !injected.has(landedLate)) problems.push(`I4: ${late} late writes are told, none was`);
   } catch (error) {
     problems.push(`the invariants could not be checked: ${String(error)}`);
   }

@@ -22,7 +22,7 @@ const killed = (name: ServiceName, row: string): FaultCase => ({
   title: `${name} killed (SIGKILL) at random moments under load`,
   expected: 'started again, it resumes from the log; a sync that was under way ends, with its reason',
   boundMs: 60_000,
-  inject: (context) => killAgainAndAgain(name, 5 * context.scale, context),
+  inject: (context) => killAgainAndAgain(name, 2 * context.scale, context),
 });
 
 export const killCases: readonly FaultCase[] = [
@@ -38,7 +38,7 @@ export const killCases: readonly FaultCase[] = [
     expected: 'nothing acknowledged is lost; all is as Git says within a minute of the last kill',
     boundMs: 60_000,
     inject: async (context) => {
-      await Promise.all(serviceNames.map((name) => killAgainAndAgain(name, 7 * context.scale, context)));
+      await Promise.all(serviceNames.map((name) => killAgainAndAgain(name, 9 * context.scale, context)));
     },
   },
 ];

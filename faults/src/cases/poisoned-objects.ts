@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, type Application, type ApplicationStatus } from '@plumbline/contracts';
-import type { KubeObject } from '@plumbline/manifests';
 import { eventually } from '@plumbline/testing/scenario';
 import type { World } from '../world/world.ts';
 import type { FaultCase } from './fault-case.ts';
@@ -139,11 +138,8 @@ export const poisonedObjectsCase: FaultCase = {
       45_000,
     ).catch(() => quietOnes(world, made));
     verify('each poisoned Application says what is wrong', silent.length === 0, silent.join(', '));
-    const parked = await world.database.query<{ consumer: string; error: string }>(
-      `select consumer, error from api.parked_event where stream = $1 union all select consumer, error from syncer.parked_event where stream = $1`,
-      [stream],
-    );
-    verify('the event that cannot be applied is set aside with a reason', parked.rows.length > 0 && parked.rows.every(({ error }) => error !== ''));
+    const reasons = await eventually('the event is set aside', () => parkedWith(world, stream), 45_000).catch(() => []);
+    verify('the event that cannot be applied is set aside with a reason', reasons.length > 0 && reasons.every((reason) => reason !== ''));
     await restore();
     for (const { name } of made) await world.kube.delete(applicationRef(name));
     await world.kube.delete({ ...applicationRef('poison'), kind: 'AppProject' });
@@ -165,4 +161,13 @@ async function quietOnes(world: World, made: readonly { name: string; isTold: bo
     if (isTold && conditions.length === 0) quiet.push(name);
   }
   return quiet;
+}
+
+/** Why consumers have set the stream aside; undefined: none has. */
+async function parkedWith({ database }: World, stream: string): Promise<string[] | undefined> {
+  const { rows } = await database.query<{ error: string }>(
+    'select error from api.parked_event where stream = $1 union all select error from syncer.parked_event where stream = $1',
+    [stream],
+  );
+  return rows.length === 0 ? undefined : rows.map(({ error }) => error);
 }

@@ -4,6 +4,7 @@ import { eventually } from '@plumbline/testing/scenario';
 import pg from 'pg';
 import { zstdDecompressSync } from 'node:zlib';
 import type { Application, ApplicationStatus } from '@plumbline/contracts';
+import { waitForConvergence } from '../invariants/convergence.ts';
 import type { World } from '../world/world.ts';
 import type { FaultCase } from './fault-case.ts';
 
@@ -43,6 +44,7 @@ export const tamperedCases: readonly FaultCase[] = [
       await load.stop();
       const [first, second] = load.stage.demo.names as [string, string];
       await load.pushAll();
+      await waitForConvergence(world, load, 60_000);
       const sets = await eventually('a manifest set', async () => {
         const { rows } = await world.database.query<{ manifest_set: string | null }>('select manifest_set from api.application_status where name = $1', [
           first,

@@ -16,13 +16,11 @@ export async function checkAcknowledged(events: readonly RecordedEvent[], histor
   }
   const { items } = await kube.list({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application' }, { namespace: 'argocd' });
   const live = new Map(items.map((object) => [object.metadata.name, object as unknown as Application]));
-  const deleted = new Set(history.acknowledged.filter(({ kind }) => kind === 'delete').map(({ application }) => application));
   for (const { kind, application, edit = 0 } of history.acknowledged) {
     if (kind === 'delete' && live.has(application)) problems.push(`I1: the deletion of ${application} was acknowledged, it is still there`);
-    if (kind === 'create' && !live.has(application) && !deleted.has(application)) {
-      // Its deletion may have been carried out without an answer.
-      if ((done.get(`delete-application application argocd/${application}`) ?? 0) === 0) problems.push(`I1: ${application} was acknowledged, it is not there`);
-    }
+    // A deletion may have been carried out without an answer.
+    if (kind === 'create' && !live.has(application) && !history.deletions.has(application))
+      problems.push(`I1: ${application} was acknowledged, it is not there`);
     if (kind === 'update' && Number(live.get(application)?.metadata.annotations?.['faults/edit'] ?? 0) < edit)
       problems.push(`I1: edit ${edit} of ${application} was acknowledged, it is not there`);
   }
@@ -109,3 +107,7 @@ export function checkOperations(events: readonly RecordedEvent[]): string[] {
   for (const [operation, stream] of open) if (!gone.has(stream)) problems.push(`I9: operation ${operation} of ${stream} never ended`);
   return problems;
 }
+
+/** I4: how often a write of a former owner was told after a position. */
+export const lateWritesAfter = (events: readonly RecordedEvent[], position: number): number =>
+  events.filter((event) => event.type === 'LateWriteDetected' && event.position > position).length;

@@ -119,6 +119,7 @@ export class Commander {
 
   async #delete(): Promise<void> {
     const name = this.#scratch.shift()!;
+    this.#stage.history.deletions.add(name);
     if (await this.#call('DELETE', `/api/v1/applications/${name}?cascade=false`)) this.#stage.history.acknowledged.push({ kind: 'delete', application: name });
   }
 

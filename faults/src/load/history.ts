@@ -18,6 +18,8 @@ export class History {
   readonly acknowledged: Acknowledged[] = [];
   /** In the order of Git. */
   readonly pushed: PushedCommit[] = [];
+  /** Asked to be deleted, whatever was answered. */
+  readonly deletions = new Set<string>();
   readonly problems: string[] = [];
   /** Calls whose answer never came or was an error: nothing may be concluded from them. */
   unknown = 0;

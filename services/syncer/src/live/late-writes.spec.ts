@@ -19,7 +19,7 @@ const row = (object: KubeObject): LiveRow => ({
   ownerUids: [],
   object,
 });
-const before = row(object('1', '2026-01-01T00:00:00Z'));
+const before: LiveRow = { ...row(object('1', '2026-01-01T00:00:00Z')), resourceVersion: '1' };
 
 /** A watch and a client of a new owner; `answer` ends the write that is in flight. */
 function newOwner(): {
@@ -86,10 +86,26 @@ it('concludes nothing where its own write had no answer', async () => {
   expect(owner.found).toEqual([]);
 });
 
-it('leaves what others change alone, and stops looking after a minute', () => {
+it('finds one within the second of the last write', () => {
   const owner = newOwner();
   owner.tell(object('7', '2026-01-01T00:00:00Z'));
-  owner.tell(object('7', '2026-01-01T00:01:00Z', 'kubectl-edit'));
+  expect(owner.found).toEqual([{ ...lateWrite, resourceVersion: '7' }]);
+});
+
+// An edit by hand takes the edited field out of our entry, and was once taken for a write of ours.
+it('leaves what others change alone', () => {
+  const owner = newOwner();
+  const edited = object('7', '2026-01-01T00:00:00Z');
+  edited.metadata.managedFields![0]!.fieldsV1 = {};
+  edited.metadata.managedFields!.push({ manager: 'kubectl-edit', operation: 'Update', time: '2026-01-01T00:01:00Z', fieldsV1: {} });
+  owner.tell(edited);
+  owner.tell(object('8', '2026-01-01T00:01:00Z', 'kubectl-edit'));
+  owner.tell({ ...late, metadata: { ...late.metadata, deletionTimestamp: '2026-01-01T00:01:00Z' } });
+  expect(owner.found).toEqual([]);
+});
+
+it('stops looking after a minute', () => {
+  const owner = newOwner();
   owner.pass(61_000);
   owner.tell(late);
   expect(owner.found).toEqual([]);

@@ -16,8 +16,7 @@ export interface LateWrite {
  * land. Then the new owner's watch shows an object changed by our field manager in a version that none of its own
  * writes was answered with. Looked for as long as a request can take after the take-over; what came of a write of our
  * own is not known until its answer, so what is seen meanwhile waits for that, and nothing is concluded from a write
- * that failed. A change within the same second as the last one under our name goes unseen: field managers have no finer
- * time.
+ * that failed. Where another manager wrote within the same second nothing is concluded: managedFields have no finer time.
  */
 export interface LateWrites {
   /** The client through which this process writes to the cluster. */
@@ -86,16 +85,20 @@ export function makeLateWrites(clock: Clock, found: (object: KubeObject, write: 
     }),
     changed(before, after) {
       if (clock() > endsAt) return keys.clear();
-      if (after?.object === undefined || (before !== undefined && before.object === undefined)) return;
-      const [was, is] = [ourEntry(before?.object), ourEntry(after.object)];
-      if (is === undefined || is === was) return;
+      if (after?.object === undefined || (before !== undefined && (before.object === undefined || before.resourceVersion === after.resourceVersion))) return;
+      if (!isLastWrittenByUs(after.object)) return;
       judge(after.object);
     },
   };
 }
 
-/** What managedFields say of our manager: changes whenever a value is changed under our name. */
-function ourEntry(object: KubeObject | undefined): string | undefined {
-  const entry = object?.metadata.managedFields?.find(({ manager, subresource }) => manager === fieldManager.objects && (subresource ?? '') === '');
-  return entry === undefined ? undefined : JSON.stringify(entry);
+/**
+ * Whether our manager, and no other, made the latest change that managedFields tell of. Somebody else's change may take
+ * fields out of our entry, and leaves its time; one that is being deleted changes without any manager.
+ */
+function isLastWrittenByUs({ metadata }: KubeObject): boolean {
+  if (metadata.deletionTimestamp !== undefined) return false;
+  const entries = metadata.managedFields ?? [];
+  const latest = entries.reduce((time, entry) => ((entry.time ?? '') > time ? (entry.time ?? '') : time), '');
+  return latest !== '' && entries.every(({ time, manager, subresource = '' }) => time !== latest || (manager === fieldManager.objects && subresource === ''));
 }
