@@ -2,6 +2,7 @@ import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumb
 import type { KubeClient } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
+import { managingInstance } from '@plumbline/manifests';
 import { defineService, sqlOf } from '@plumbline/platform';
 import { z } from 'zod';
 import type { Folded } from './applications/application-log.ts';
@@ -14,12 +15,14 @@ import { makeDesiredStates } from './desired/desired-state.ts';
 import { limits } from './limits.ts';
 import type { Cluster } from './live/cluster.ts';
 import { makeCluster } from './live/cluster.ts';
+import { makeLateWrites } from './live/late-writes.ts';
 import type { Lease } from './live/lease.ts';
 import { fencedLog, makeLease } from './live/lease.ts';
 import { migrations } from './migrations.ts';
 import type { ReconcileContext } from './reconcile/context.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import type { Subscriptions } from './reconcile/subscriptions.ts';
+import { noteLateWrite } from './reconcile/entry.ts';
 import { makeSubscriptions } from './reconcile/subscriptions.ts';
 import { makeSweep } from './reconcile/sweep.ts';
 import { makeWakeups } from './reconcile/wakeups.ts';
@@ -49,7 +52,12 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const subscriptions = makeSubscriptions();
   const world = makeWorld();
   const known = await caughtUp(context, world);
-  const cluster = makeCluster(kube, log, {
+  const lateWrites = makeLateWrites(clock, (object, write) => {
+    const entry = applications.byInstance(managingInstance(object) ?? '');
+    if (entry !== undefined) noteLateWrite(entry, { ...write, epoch: lease.fence().epoch }, log);
+  });
+  const cluster = makeCluster(lateWrites.client(kube), log, {
+    observed: (before, after) => lateWrites.changed(before, after),
     changed(whom) {
       const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
       if (key !== undefined) queue.wake(key);

@@ -52,6 +52,7 @@ const types: Readonly<Record<ApplicationEventType, true>> = {
   SyncFailed: true,
   SyncRetryScheduled: true,
   AutoSyncSkipped: true,
+  LateWriteDetected: true,
 };
 
 /** Folds the streams of applications into `application_status`, and keeps a copy in memory that is as old as the checkpoint. */

@@ -46,7 +46,8 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
 async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why): Promise<void> {
   const application = entry.resource;
   const declare = await declareCommand(entry, context);
-  await entry.log.execute([declare], why);
+  await entry.log.execute([declare, ...(entry.lateWrites ?? [])], why);
+  delete entry.lateWrites;
   const state = declaredState(entry);
   if (state === undefined) return;
   if (application.metadata.deletionTimestamp !== undefined || !entry.isPresent) return reconcileDeletion(entry, state, context);
