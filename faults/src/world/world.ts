@@ -103,6 +103,7 @@ export async function startWorld(options: WorldOptions, resources: AsyncDisposab
     pollSeconds: limits.pollSeconds,
     version: platformVersion(),
     ports,
+    grpcPort: 0,
   });
   const services = await startServices(commands, tell, resources);
   const password = await readInitialPassword(kube, limits.initialPasswordMs);

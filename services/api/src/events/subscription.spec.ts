@@ -146,7 +146,6 @@ describe('a subscription', () => {
     await new Promise((resolve) => setTimeout(resolve, limits.streamCheckMs + 500));
     await append('command-2', 'CommandDone');
     await follow().until([1, 2]);
-    await vi.waitFor(() => expect(follower.heard.at(-1)).toMatchObject({ kind: 'progress' }));
     expect(follower.positions()).toEqual([1]);
   }, 20_000);
 });

@@ -117,5 +117,8 @@ async function translated<R>(work: () => Promise<R>): Promise<R> {
 function connectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   const { code, message } = AppError.from(error);
-  return new ConnectError(code === 'internal' ? 'internal error' : message, errorCodeTable[code].grpc);
+  return new ConnectError(code === 'internal' ? 'internal error' : message, codes.get(errorCodeTable[code].grpc) ?? Code.Internal);
 }
+
+/** By google.rpc's numbers, which are those of the table. */
+const codes: ReadonlyMap<number, Code> = new Map(Object.values(Code).flatMap((code) => (typeof code === 'number' ? [[Number(code), code] as const] : [])));

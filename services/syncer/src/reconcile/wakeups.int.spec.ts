@@ -45,7 +45,11 @@ async function backingOff(dueMs: number) {
 
 /** What the service is made of, as far as timers go; `killed` ends it without a word. */
 async function start(log: Awaited<ReturnType<typeof backingOff>>, prefix: string, everyMs: number) {
-  const application = new ApplicationLog(id, unseen, { log, event: (type) => expect.fail(`${type} is said`), now: Date.now });
+  const application = new ApplicationLog(id, unseen, {
+    log: { append: (batch) => log.append(batch), readStream: (...query) => log.readStream(...query) },
+    event: (type) => expect.fail(`${type} is said`),
+    now: Date.now,
+  });
   await application.catchUp();
   const entry = { key, log: application, recordsPointer: false } as Entry;
   const jobs = makeJobs({ redisUrl: redis!.url, databaseUrl: 'postgres://127.0.0.1:1/none', prefix, log: silentLogger, metrics: noMetrics });
