@@ -19,6 +19,12 @@ import { makeWebhooks } from './webhook/webhooks.ts';
 
 /** The running door on a given API server. Ready when it knows the accounts, the policy and the applications. */
 export async function startApi(context: ServiceContext, kube: KubeClient): Promise<RunningService> {
+  const { door, ...running } = await openDoor(context, kube);
+  return { ...running, module: ApiModule.with(door), configureHttp: (app) => guardHttp(app, door) };
+}
+
+/** What the controllers stand on, without any HTTP. */
+export async function openDoor(context: ServiceContext, kube: KubeClient): Promise<{ door: Door } & Pick<RunningService, 'isReady' | 'stop'>> {
   const { announcements, blobs, bus, clock, config, eventLog, log, metrics, sealer, shutdown } = context;
   const { namespace, version, key } = config;
   const database = sqlOf(context.database);
@@ -57,9 +63,8 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
   };
 
   return {
+    door,
     isReady: () => settings.isKnown() && catalogue.isKnown(),
-    module: ApiModule.with(door),
-    configureHttp: (app) => guardHttp(app, door),
     stop: async () => {
       headWatch.stop();
       await Promise.all([catalogue.stop(), settings.stop()]);

@@ -11,6 +11,9 @@ import { z } from 'zod';
 import { startApi } from './api.ts';
 import { CreateApiTables1767225600002 } from './migrations.ts';
 
+export { openDoor } from './api.ts';
+export type { Door } from './door.ts';
+
 export const api = defineService({
   name: 'api',
   config: z.object({}),

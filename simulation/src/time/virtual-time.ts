@@ -1,0 +1,141 @@
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
+import timers from 'node:timers';
+import timersPromises from 'node:timers/promises';
+import type { Random } from '../random.ts';
+import type { Agenda } from './agenda.ts';
+import { runningProcess } from './process.ts';
+
+let agenda: Agenda | undefined;
+let random: Random | undefined;
+
+/** From now on time and chance come from this simulation. */
+export function enter(simulation: { agenda: Agenda; random: Random }): void {
+  agenda = simulation.agenda;
+  random = simulation.random.fork('chance');
+}
+
+const RealDate = Date;
+const realTimers = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate };
+
+/** The timers that keep real time: for whoever watches a simulation from outside. */
+export const wallClock = { now: RealDate.now.bind(RealDate), performanceNow: performance.now.bind(performance), setTimeout: realTimers.setTimeout };
+
+class Timer {
+  number = 0;
+  constructor(schedule: (timer: Timer) => void) {
+    schedule(this);
+  }
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+  hasRef(): boolean {
+    return true;
+  }
+  [Symbol.toPrimitive](): number {
+    return this.number;
+  }
+  [Symbol.dispose](): void {
+    clear(this);
+  }
+}
+
+function clear(timer: unknown): void {
+  if (timer instanceof Timer) agenda?.cancel(timer.number);
+}
+
+/** Runs a callback as the process that set the timer, if that still lives. */
+function asOwner(run: () => void): () => void {
+  const owner = runningProcess();
+  if (owner === undefined) return run;
+  return () => {
+    if (owner.isAlive) owner.run(run);
+  };
+}
+
+const label = (): string => `timer of ${runningProcess()?.name ?? 'the world'}`;
+
+function virtualTimeout(run: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]): Timer {
+  const due = asOwner(() => run(...args));
+  return new Timer((timer) => void (timer.number = agenda!.in(Math.max(1, delayMs), label(), due)));
+}
+
+function virtualInterval(run: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]): Timer {
+  const named = label();
+  const again = (timer: Timer): void =>
+    void (timer.number = agenda!.in(
+      Math.max(1, delayMs),
+      named,
+      asOwner(() => {
+        again(timer);
+        run(...args);
+      }),
+    ));
+  return new Timer(again);
+}
+
+function virtualImmediate(run: (...args: unknown[]) => void, ...args: unknown[]): Timer {
+  const due = asOwner(() => run(...args));
+  return new Timer((timer) => void (timer.number = agenda!.in(0, label(), due)));
+}
+
+function sleep<T>(delayMs = 1, value?: T, { signal }: { signal?: AbortSignal } = {}): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clear(timer);
+      reject(Object.assign(new Error('The operation was aborted'), { name: 'AbortError', code: 'ABORT_ERR' }));
+    };
+    const timer = virtualTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve(value);
+    }, delayMs);
+    if (signal?.aborted === true) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+  });
+}
+
+class VirtualDate extends RealDate {
+  constructor(...args: unknown[]) {
+    if (args.length === 0) super(agenda?.nowMs ?? RealDate.now());
+    else super(...(args as [number]));
+  }
+  static override now(): number {
+    return agenda === undefined ? RealDate.now() : Math.floor(agenda.nowMs);
+  }
+}
+
+/** Replaces the clocks, timers and chance of this whole JavaScript process, node: modules included. Once, and for good. */
+export function takeOverTimeAndChance(): void {
+  const replaced = {
+    setTimeout: virtualTimeout,
+    clearTimeout: clear,
+    setInterval: virtualInterval,
+    clearInterval: clear,
+    setImmediate: virtualImmediate,
+    clearImmediate: clear,
+  };
+  Object.assign(globalThis, replaced, { Date: VirtualDate });
+  Object.assign(timers, replaced);
+  Object.assign(timersPromises, { setTimeout: sleep, setImmediate: (value?: unknown) => sleep(0, value) });
+  performance.now = () => agenda!.nowMs;
+  Math.random = () => random!.next();
+  const fill = <T extends ArrayBufferView>(array: T): T => {
+    random!.bytes(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    return array;
+  };
+  const uuid = (): string => {
+    const hex = Buffer.from(fill(new Uint8Array(16))).toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+  };
+  Object.assign(crypto, {
+    randomUUID: uuid,
+    randomBytes: (size: number) => Buffer.from(fill(new Uint8Array(size))),
+    randomInt: (a: number, b?: number) => (b === undefined ? Math.floor(random!.next() * a) : random!.integer(a, b - 1)),
+  });
+  Object.defineProperty(globalThis.crypto, 'randomUUID', { value: uuid, configurable: true });
+  Object.defineProperty(globalThis.crypto, 'getRandomValues', { value: fill, configurable: true });
+  syncBuiltinESMExports();
+}
