@@ -97,11 +97,12 @@ export class SqlServer {
   }
 
   #run(schema: string, sql: string, values: readonly unknown[]): SqlResult {
-    const statement = this.#prepare(schema, sql);
-    if (statement === undefined) {
+    // A script of several statements, as migrations have them: only the simple protocol takes it.
+    if (values.length === 0 && /;\s*\S/.test(sql)) {
       this.simple(sql);
       return { rows: [], rowCount: 0, command: '' };
     }
+    const statement = this.#prepare(schema, sql);
     const bytes = execute(
       statement.name,
       values.map((value) => pgUtils.prepareValue(value)),
@@ -109,14 +110,12 @@ export class SqlServer {
     return resultOf(readAnswer(this.#database.execProtocolRawSync(bytes)), statement.columns);
   }
 
-  #prepare(schema: string, sql: string): { name: string; columns: Column[] } | undefined {
+  #prepare(schema: string, sql: string): { name: string; columns: Column[] } {
     const key = `${schema}\n${sql}`;
     const known = this.#prepared.get(key);
     if (known !== undefined) return known;
     const name = `s${this.#prepared.size + 1}`;
     const { error, columns } = readAnswer(this.#database.execProtocolRawSync(prepare(name, sql)));
-    // A script of several statements.
-    if (error?.code === '42601' && error.message.includes('multiple commands')) return undefined;
     if (error !== undefined) throw new SqlError(error.code, error.message);
     const statement = { name, columns };
     this.#prepared.set(key, statement);
