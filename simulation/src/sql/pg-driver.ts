@@ -28,10 +28,7 @@ class Client extends EventEmitter {
 
   async query(sql: string, values: readonly unknown[] = []): Promise<SqlResult> {
     const { server, faults } = this.#access;
-    const effect = async (): Promise<SqlResult> => {
-      await server.turn(this);
-      return server.query(this, this.#schema, sql, values);
-    };
+    const effect = (): Promise<SqlResult> => server.inTurn(this, () => server.query(this, this.#schema, sql, values));
     if (faults === undefined) return effect();
     if (this.#isBroken) throw connectionLost();
     const failure = (): Error => {

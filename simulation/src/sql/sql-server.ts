@@ -44,10 +44,13 @@ export class SqlServer {
     return this.#database.close();
   }
 
-  /** Resolves when no other session is in a transaction. */
-  turn(session: object): Promise<void> {
-    if (this.#holder === undefined || this.#holder === session) return Promise.resolve();
-    return new Promise((resolve) => void this.#waiting.push({ session, proceed: resolve }));
+  /** Works when no other session is in a transaction. */
+  async inTurn<R>(session: object, work: () => R): Promise<R> {
+    // Of several that wait, the first may begin a transaction of its own.
+    while (this.#holder !== undefined && this.#holder !== session) {
+      await new Promise<void>((resolve) => void this.#waiting.push({ session, proceed: resolve }));
+    }
+    return work();
   }
 
   /** One statement; a transaction belongs to the session that began it. */

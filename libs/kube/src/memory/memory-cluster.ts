@@ -237,7 +237,7 @@ export class MemoryCluster {
       const id = resourceIdOf(object);
       return id.group === group && id.kind === kind && (namespace === undefined || id.namespace === namespace) && isSelected(object, labelSelector);
     };
-    return this.objects().filter(isAsked);
+    return [...this.#objects.values()].filter(isAsked).map((object) => structuredClone(object));
   }
 
   #watch(options: WatchOptions, later: (run: () => void) => void): MemoryWatch {
