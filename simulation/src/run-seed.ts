@@ -1,6 +1,8 @@
-import { Simulation } from './simulation.ts';
+import { Simulation, type SimulationOptions } from './simulation.ts';
 import type { Databases } from './sql/database.ts';
-import { atTheEnd, whileRunning, type Finding } from './invariants/invariants.ts';
+import type { Finding } from './invariants/broken-invariant.ts';
+import { Invariants } from './invariants/invariants.ts';
+import { prunedWrongly } from './invariants/prune-watch.ts';
 import { World } from './world/world.ts';
 import { isConverged } from './invariants/convergence.ts';
 
@@ -20,14 +22,16 @@ const limits = {
 };
 
 /** Runs one seed to its end, or to the first invariant that does not hold. */
-export async function runSeed(seed: number, databases: Databases, onLine?: (line: string) => void): Promise<SeedResult> {
+export async function runSeed(seed: number, databases: Databases, options: SimulationOptions = {}): Promise<SeedResult> {
   databases.empty();
-  const simulation = new Simulation(seed, databases, onLine);
+  const simulation = new Simulation(seed, databases, options);
   const { agenda, faults, plan } = simulation;
   const beganMs = agenda.nowMs;
   let finding: Finding | undefined;
   try {
     const world = new World(simulation);
+    const invariants = new Invariants(simulation, world);
+    simulation.onDelete = (ref) => prunedWrongly(simulation, world, ref);
     for (const service of ['rbac', 'repo-watcher', 'renderer', 'syncer', 'api'] as const) simulation.start(service);
     await agenda.until(agenda.nowMs + 10_000, () => simulation.isRunning());
     faults.isActive = true;
@@ -35,7 +39,7 @@ export async function runSeed(seed: number, databases: Databases, onLine?: (line
     const endMs = agenda.nowMs + plan.troubleMs;
     while (agenda.nowMs < endMs) {
       await agenda.until(Math.min(endMs, agenda.nowMs + limits.lookMs));
-      whileRunning(simulation);
+      await invariants.whileRunning();
     }
     faults.isActive = false;
     await agenda.until(agenda.nowMs + 20_000);
@@ -45,11 +49,11 @@ export async function runSeed(seed: number, databases: Databases, onLine?: (line
     let problem: string | undefined = 'nothing was looked at';
     while (problem !== undefined && agenda.nowMs < lastMs) {
       await agenda.until(agenda.nowMs + limits.lookMs);
-      whileRunning(simulation);
+      await invariants.whileRunning();
       problem = isConverged(simulation, world);
     }
     if (problem !== undefined) finding = { invariant: 'everything converges', message: `after ${limits.convergeMs / 60_000} minutes without faults: ${problem}` };
-    else await atTheEnd(simulation, world);
+    else await invariants.atTheEnd();
   } catch (error) {
     finding = isFinding(error) ? error.finding : { invariant: 'no simulation breaks', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   } finally {

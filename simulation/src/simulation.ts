@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { makeMemoryBlobStore, makeSealer } from '@plumbline/blobs';
 import { AppError, blobScope, type Logger } from '@plumbline/contracts';
-import { MemoryCluster } from '@plumbline/kube';
+import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import { MemoryCluster, type ObjectRef } from '@plumbline/kube';
 import { Faults, noFaults, type FaultKind } from './faults.ts';
+import type { Finding } from './invariants/broken-invariant.ts';
+import { appendedByFormerOwner } from './invariants/ownership-watch.ts';
 import { planOf, type Plan } from './plan.ts';
+import type { Plant } from './plants.ts';
 import { Random } from './random.ts';
 import { startServiceIn, type ServiceName, type Started, type Surroundings } from './services/start-services.ts';
 import type { Databases } from './sql/database.ts';
@@ -20,6 +24,13 @@ export interface Place {
   /** Its name is the replica's. */
   process: Process;
   started: Started | undefined;
+}
+
+export interface SimulationOptions {
+  /** Hears of every step. */
+  onLine?(line: string): void;
+  /** A bug to plant. */
+  plant?: Plant;
 }
 
 const startMs = Date.parse('2026-06-01T00:00:00Z');
@@ -42,17 +53,24 @@ export class Simulation {
   readonly places = new Map<string, Place>();
   /** Everything that left a service for a place where secrets don't belong. */
   readonly said: string[] = [];
+  /** Invariants that were broken in the middle of something. */
+  readonly violations: Finding[] = [];
+  /** Every consumer that any life of a service ran, by name. */
+  readonly consumers = new Map<string, Consumer<SqlExecutor>>();
+  /** Looks at a deletion that a syncer asks for. */
+  onDelete: (ref: ObjectRef) => string | undefined = () => undefined;
   /** The last steps, newest last. */
   readonly lines: string[] = [];
   readonly #trace = createHash('sha256');
   readonly #surroundings: Surroundings;
-  readonly #onLine: (line: string) => void;
+  readonly #options: SimulationOptions;
+  readonly #running = new Map<Process, { name: string; position(): number }[]>();
   #lives = 0;
 
-  constructor(seed: number, databases: Databases, onLine: (line: string) => void = () => undefined) {
+  constructor(seed: number, databases: Databases, options: SimulationOptions = {}) {
     this.seed = seed;
     this.databases = databases;
-    this.#onLine = onLine;
+    this.#options = options;
     this.random = new Random(seed);
     this.plan = planOf(this.random.fork('plan'));
     this.agenda = new Agenda(startMs, this.random.fork('agenda'), (kept) => this.line(kept.label));
@@ -64,6 +82,7 @@ export class Simulation {
     this.network = new SimulatedNetwork(this.faults, agenda, (text) => void this.said.push(text));
     this.jobs = new SimulatedJobs(this.faults, agenda);
     databases.access.faults = this.faults;
+    databases.access.observe = (process, sql, values) => this.#observe(process, sql, values);
     this.#surroundings = this.#makeSurroundings();
     for (const name of ['argocd', 'default']) this.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, {});
   }
@@ -78,7 +97,7 @@ export class Simulation {
     this.#trace.update(`${line}\n`);
     this.lines.push(line);
     if (this.lines.length > linesKept) this.lines.shift();
-    this.#onLine(line);
+    this.#options.onLine?.(line);
   }
 
   start(service: ServiceName, replica = 0): void {
@@ -128,12 +147,30 @@ export class Simulation {
   end(): void {
     for (const { process } of this.places.values()) process.kill();
     this.databases.access.faults = undefined;
+    this.databases.access.observe = undefined;
+  }
+
+  /** The consumers that run now, each with how far it is. */
+  running(): { name: string; position(): number }[] {
+    return [...this.places.values()].flatMap(({ process }) => (process.isAlive ? (this.#running.get(process) ?? []) : []));
+  }
+
+  violate(invariant: string, message: string | undefined): void {
+    if (message !== undefined) this.violations.push({ invariant, message });
+  }
+
+  #observe(process: string, sql: string, values: readonly unknown[]): void {
+    if (!sql.includes('log.append(')) return;
+    const streams = values[1] as readonly string[];
+    this.line(`LOG ${process} appends ${String(values[5])} to ${streams.join()}`);
+    this.violate('no append by a former owner', appendedByFormerOwner(this.databases, process, streams));
   }
 
   #makeSurroundings(): Surroundings {
     const { agenda, faults, cluster, databases, network, jobs, remotes } = this;
     const store = makeMemoryBlobStore();
     return {
+      plant: this.#options.plant,
       agenda,
       faults,
       cluster,
@@ -154,6 +191,13 @@ export class Simulation {
       },
       loggerOf: (process) => this.#loggerOf(process),
       exit: (process) => this.crash(process, 'ended itself'),
+      consumes: (process, consumer, started) => {
+        this.consumers.set(consumer.name, consumer);
+        this.#running.set(process, [...(this.#running.get(process) ?? []), { name: consumer.name, position: () => started.position() }]);
+      },
+      deletes: (process, ref) => {
+        if (process.name.startsWith('syncer-')) this.violate('nothing is pruned that is wanted', this.onDelete(ref));
+      },
     };
   }
 

@@ -1,8 +1,9 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import { makeAnnouncements } from '@plumbline/bus';
 import { feedSubject, noMetrics, type Logger } from '@plumbline/contracts';
-import { makePostgresCheckpoints, makePostgresEventLog, runConsumer, transactionsOf, type RunningConsumer } from '@plumbline/event-log';
+import { makePostgresCheckpoints, makePostgresEventLog, runConsumer, transactionsOf, type Consumer, type RunningConsumer, type SqlExecutor } from '@plumbline/event-log';
 import { makeEventMaker, type ServiceContext } from '@plumbline/platform';
+import type { Plant } from '../plants.ts';
 import type { Faults } from '../faults.ts';
 import { schemaOf, type Databases } from '../sql/database.ts';
 import type { Process } from '../time/process.ts';
@@ -12,6 +13,7 @@ import type { SimulatedJobs } from '../twins/simulated-jobs.ts';
 
 /** What all services of one simulation share. */
 export interface Outside {
+  plant: Plant | undefined;
   databases: Databases;
   faults: Faults;
   network: SimulatedNetwork;
@@ -20,6 +22,8 @@ export interface Outside {
   sealer: Sealer;
   key: Buffer;
   loggerOf(process: Process): Logger;
+  /** Told of each consumer that starts. */
+  consumes(process: Process, consumer: Consumer<SqlExecutor>, started: RunningConsumer): void;
 }
 
 export const controlNamespace = 'argocd';
@@ -29,16 +33,16 @@ export function serviceContext<C>(
   service: string,
   process: Process,
   { outside, own, instance }: { outside: Outside; own: C; instance: string },
-): ServiceContext<C> & { consumers: RunningConsumer[] } {
+): ServiceContext<C> {
   const { databases, faults, network, jobs, blobs, sealer, key } = outside;
   const log = outside.loggerOf(process);
   const bus = network.busOf(process, log);
   const announcements = makeAnnouncements(bus);
   const eventLog = makePostgresEventLog({ connection: databases.logPool, announce: (announcement) => bus.publish(feedSubject, announcement) });
   const transaction = eventLog.announcing(transactionsOf(databases.poolOf(service)));
-  const checkpoints = makePostgresCheckpoints({ schema: schemaOf(service), transaction });
+  const sound = makePostgresCheckpoints({ schema: schemaOf(service), transaction });
+  const checkpoints: typeof sound = outside.plant === 'skip-checkpoint' ? { ...sound, move: () => Promise.resolve(true) } : sound;
   const clock = (): number => Date.now();
-  const consumers: RunningConsumer[] = [];
   const platform = {
     databaseUrl: '',
     natsUrl: '',
@@ -66,10 +70,9 @@ export function serviceContext<C>(
     bus,
     jobs: jobs.jobsOf(process),
     transaction,
-    consumers,
     async consume(consumer) {
       const started = await runConsumer({ log: eventLog, announcements, checkpoints, consumer, clock, logger: log });
-      consumers.push(started);
+      outside.consumes(process, consumer, started);
       return started;
     },
     event: makeEventMaker(service),

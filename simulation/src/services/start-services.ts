@@ -1,6 +1,6 @@
 import { openDoor, api, type Door } from '@plumbline/api';
 import { AppError } from '@plumbline/contracts';
-import type { MemoryCluster } from '@plumbline/kube';
+import type { MemoryCluster, ObjectRef } from '@plumbline/kube';
 import type { RunningService, ServiceDefinition } from '@plumbline/platform';
 import { rbac, startRbac } from '@plumbline/rbac';
 import { renderer, startRenderer } from '@plumbline/renderer';
@@ -11,6 +11,7 @@ import type { Process } from '../time/process.ts';
 import { directoryEngine } from '../twins/directory-engine.ts';
 import { MirrorOnDisk, type RemoteRepository } from '../twins/remote-repository.ts';
 import { simulatedKube } from '../twins/simulated-kube.ts';
+import { ledger } from '../invariants/projection-invariants.ts';
 import { serviceContext, type Outside } from './service-context.ts';
 
 export const definitions = [repoWatcher, renderer, syncer, rbac, api] as unknown as readonly ServiceDefinition<never>[];
@@ -26,6 +27,8 @@ export interface Surroundings extends Outside {
   remotes: readonly RemoteRepository[];
   /** The process ends itself. */
   exit(process: Process): void;
+  /** Told of each deletion, when it takes effect. */
+  deletes(process: Process, ref: ObjectRef): void;
 }
 
 export type Started = Pick<RunningService, 'isReady'> & { door?: Door };
@@ -35,6 +38,7 @@ export async function startServiceIn(service: ServiceName, process: Process, sur
   const { cluster, faults } = surroundings;
   const kube = simulatedKube(cluster, process, surroundings);
   const contextOf = <C>(own: C) => serviceContext(service, process, { outside: surroundings, own, instance: process.name });
+  await contextOf({}).consume(ledger(service, process.name));
   switch (service) {
     case 'repo-watcher':
       return startRepoWatcher(contextOf({ pollIntervalMs: 30_000 }), kube, mirrorPlaces(surroundings));

@@ -2,6 +2,7 @@ import { makePostgresEventLog, migrateConsumers, migrateEventLog, sqlExecutorOf 
 import type { ServiceDefinition } from '@plumbline/platform';
 import type { Pool as PgPool } from 'pg';
 import { DataSource } from 'typeorm';
+import { ledgerTable } from '../invariants/projection-invariants.ts';
 import { Pool, type SqlAccess } from './pg-driver.ts';
 import { SqlServer } from './sql-server.ts';
 
@@ -32,7 +33,7 @@ export async function openDatabases(definitions: readonly Definition[]): Promise
   for (const definition of definitions) sources.set(definition.name, await openDatabase(access, definition));
   const of = (service: string): DataSource => sources.get(service)!;
   const world = {};
-  const read = <Row>(sql: string, values: readonly unknown[] = []): Row[] => server.query(world, '', sql, values).rows as Row[];
+  const read = <Row>(sql: string, values: readonly unknown[] = []): Row[] => server.peek(sql, values).rows as Row[];
   await makeFirstPartition(server, logPool, read);
   const tablesNow = (): string[] => read<{ name: string }>(allTables).map(({ name }) => name);
   const tables = tablesNow();
@@ -95,5 +96,6 @@ async function openDatabase(access: SqlAccess, { name, entities, migrations }: D
   });
   await database.initialize();
   await database.runMigrations();
+  await database.query(ledgerTable);
   return database;
 }

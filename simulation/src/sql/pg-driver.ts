@@ -9,6 +9,8 @@ type Callback = (error: Error | undefined, client?: Client, release?: (error?: u
 export interface SqlAccess {
   server: SqlServer;
   faults: Faults | undefined;
+  /** Told of each statement at the moment it takes effect. */
+  observe?: ((process: string, sql: string, values: readonly unknown[]) => void) | undefined;
 }
 
 const connectionLost = (): Error => new SqlError('08006', 'the connection to PostgreSQL broke (simulated)');
@@ -23,12 +25,20 @@ class Client extends EventEmitter {
     super();
     this.#access = access;
     this.#schema = schema;
-    runningProcess()?.whenDead(() => access.server.abandon(this));
+    runningProcess()?.whenDead(() => this.end());
   }
 
   async query(sql: string, values: readonly unknown[] = []): Promise<SqlResult> {
     const { server, faults } = this.#access;
-    const effect = (): Promise<SqlResult> => server.inTurn(this, () => server.query(this, this.#schema, sql, values));
+    const owner = runningProcess()?.name ?? '';
+    const effect = (): Promise<SqlResult> =>
+      server.inTurn(this, () => {
+        // Its turn came after its end.
+        if (this.#isBroken) throw connectionLost();
+        const result = server.query(this, this.#schema, sql, values);
+        this.#access.observe?.(owner, sql, values);
+        return result;
+      });
     if (faults === undefined) return effect();
     if (this.#isBroken) throw connectionLost();
     const failure = (): Error => {

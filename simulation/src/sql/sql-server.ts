@@ -44,6 +44,11 @@ export class SqlServer {
     return this.#database.close();
   }
 
+  /** Nobody is in a transaction. */
+  isIdle(): boolean {
+    return this.#holder === undefined;
+  }
+
   /** Works when no other session is in a transaction. */
   async inTurn<R>(session: object, work: () => R): Promise<R> {
     // Of several that wait, the first may begin a transaction of its own.
@@ -64,6 +69,12 @@ export class SqlServer {
     } finally {
       if ((verb === 'commit' || verb === 'rollback') && !/rollback\s+to/i.test(sql)) this.#release();
     }
+  }
+
+  /** A question of the world itself, which sees what the open transaction sees. */
+  peek(sql: string, values: readonly unknown[] = []): SqlResult {
+    this.#enter('');
+    return this.#run('', sql, values);
   }
 
   /** The connection of this session broke: what it had begun is undone, what it waited for is not done. */

@@ -1,4 +1,4 @@
-import { AppError } from '@plumbline/contracts';
+import { AppError, refreshRepository } from '@plumbline/contracts';
 import { managingInstance, type KubeObject, groupVersionKind } from '@plumbline/manifests';
 import type { Random } from '../random.ts';
 import type { Simulation } from '../simulation.ts';
@@ -88,6 +88,15 @@ export class World {
     const others = Object.entries(remote.filesAt(remote.head)).filter(([path]) => !path.startsWith(`${wanted.path}/`));
     const commit = remote.commit({ ...Object.fromEntries(others), ...someFiles(wanted.path, this.#random) });
     this.#simulation.line(`WORLD pushes ${commit.slice(0, 7)} for ${wanted.name}`);
+    this.#tell(remote);
+  }
+
+  /** A webhook that came: api asks repo-watcher to look. */
+  #tell(remote: RemoteRepository): void {
+    const place = this.#simulation.places.get('api-0');
+    const door = place?.started?.door;
+    if (place?.process.isAlive !== true || door === undefined || this.#random.chance(0.3)) return;
+    place.process.run(() => door.bus.call(refreshRepository, { urls: [remote.url], ref: 'refs/heads/main' })).catch(() => undefined);
   }
 
   #breakFiles(wanted: Wanted): void {
@@ -101,6 +110,7 @@ export class World {
       others,
     ]);
     this.#simulation.line(`WORLD pushes something bad for ${wanted.name}: ${remote.commit(broken).slice(0, 7)}`);
+    this.#tell(remote);
   }
 
   /** Somebody edits or deletes a live object by hand. */
