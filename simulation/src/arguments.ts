@@ -9,6 +9,8 @@ export interface Arguments {
   plant?: string;
   /** No new seed begins after this; undefined: all are run. */
   secondsMax?: number;
+  /** Plant each known bug as well, and see that it is found. */
+  findsPlants: boolean;
 }
 
 /** Seeds that CI always runs, besides fresh ones: among them those that found something once. */
@@ -39,6 +41,7 @@ export function readArguments(args: readonly string[], now: number): Arguments {
     seeds: values.ci === true ? ci : seeds,
     workers: values.workers === undefined ? 1 : whole('--workers', values.workers, 1),
     isTraced: values.trace === true,
+    findsPlants: values.ci === true,
     ...(values.plant === undefined ? {} : { plant: values.plant }),
     ...(values.seconds === undefined ? {} : { secondsMax: whole('--seconds', values.seconds, 1) }),
   };

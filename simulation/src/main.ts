@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { readArguments, type Arguments } from './arguments.ts';
-import { describeFailure, describeSummary, type Outcome } from './report.ts';
+import { describeFailure, describePlanted, describeSummary, type Outcome, type Planted } from './report.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -15,16 +15,18 @@ if (built.status !== 0) process.exit(1);
 
 const startedAt = performance.now();
 const outcomes: Outcome[] = [];
+const planted: Planted[] = [];
 const workers = Math.min(asked.workers, asked.seeds.length);
-const codes = await Promise.all(Array.from({ length: workers }, (_, index) => runWorker(asked.seeds.filter((__, each) => each % workers === index))));
+const codes = await Promise.all(Array.from({ length: workers }, (_, index) => runWorker(asked.seeds.filter((__, each) => each % workers === index), asked.findsPlants && index === 0)));
 for (const line of describeSummary(outcomes, (performance.now() - startedAt) / 1_000)) say(line);
-const isComplete = codes.every((code) => code === 0) && outcomes.length > 0;
-process.exit(isComplete && outcomes.every(({ finding }) => finding === undefined) ? 0 : 1);
+const isComplete = codes.every((code) => code === 0) && outcomes.length > 0 && (planted.length > 0 || !asked.findsPlants);
+const isSound = outcomes.every(({ finding }) => finding === undefined) && planted.every(({ isFound }) => isFound);
+process.exit(isComplete && isSound ? 0 : 1);
 
 /** A process of its own, because time and chance are replaced in the whole of it. Answers its exit code. */
-function runWorker(seeds: readonly number[]): Promise<number | null> {
+function runWorker(seeds: readonly number[], findsPlants: boolean): Promise<number | null> {
   const { isTraced, plant, secondsMax } = asked;
-  const order = JSON.stringify({ seeds, isTraced, plant, secondsMax });
+  const order = JSON.stringify({ seeds, isTraced, plant, secondsMax, findsPlants });
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'simulation/dist/worker.js'), order], {
     stdio: ['ignore', 'pipe', 'inherit'],
     // The services are taken as they are built.
@@ -34,12 +36,16 @@ function runWorker(seeds: readonly number[]): Promise<number | null> {
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const lines = `${rest}${text}`.split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) take(JSON.parse(line) as Outcome);
+    for (const line of lines) take(JSON.parse(line) as Outcome | Planted);
   });
   return new Promise((resolve) => void child.once('close', resolve));
 }
 
-function take(outcome: Outcome): void {
+function take(outcome: Outcome | Planted): void {
+  if ('planted' in outcome) {
+    planted.push(outcome);
+    return say(describePlanted(outcome));
+  }
   outcomes.push(outcome);
   for (const line of describeFailure(outcome)) say(line);
 }

@@ -8,6 +8,17 @@ export interface Outcome {
   finding?: { invariant: string; message: string; lines: readonly string[] };
 }
 
+/** What a worker says of a bug that it planted. */
+export interface Planted {
+  planted: string;
+  isFound: boolean;
+  /** What the seeds found instead. */
+  seen: readonly string[];
+}
+
+export const describePlanted = ({ planted, isFound, seen }: Planted): string =>
+  `planted ${planted}: ${isFound ? 'found' : `NOT FOUND, the seeds saw ${seen.join(', ')}`}`;
+
 const linesShown = 30;
 
 /** Kinds that a long run must have injected; one that never happened tests nothing. */

@@ -10,7 +10,12 @@ interface Order {
   isTraced: boolean;
   plant?: string;
   secondsMax?: number;
+  /** Plant each bug in turn, and see that it is found. */
+  findsPlants?: boolean;
 }
+
+/** A planted bug has to be found within so many seeds. */
+const seedsPerPlant = 4;
 
 const order = JSON.parse(process.argv[2] ?? '{}') as Order;
 const plant = order.plant === undefined ? undefined : plantNamed(order.plant);
@@ -21,16 +26,28 @@ const beganMs = wallClock.now();
 
 for (const [index, seed] of order.seeds.entries()) {
   if (order.secondsMax !== undefined && wallClock.now() - beganMs > order.secondsMax * 1_000) break;
-  const result = await run(seed);
+  const result = await run(seed, plant);
   // A seed that can't be replayed is worth nothing.
-  if (index === 0 && !order.isTraced) answer(sameAs(result, await run(seed)));
+  if (index === 0 && !order.isTraced && plant === undefined) answer(sameAs(result, await run(seed, plant)));
   else answer(result);
 }
+if (order.findsPlants === true) for (const name of Object.keys(plants) as Plant[]) process.stdout.write(`${JSON.stringify(await findPlanted(name))}\n`);
 // What was simulated may wait for ever.
 process.exit(0);
 
-function run(seed: number): Promise<SeedResult> {
+function run(seed: number, plant: Plant | undefined): Promise<SeedResult> {
   return runSeed(seed, databases, { ...(onLine === undefined ? {} : { onLine }), ...(plant === undefined ? {} : { plant }) });
+}
+
+/** The invariant that has to break must be the one that breaks. */
+async function findPlanted(planted: Plant): Promise<{ planted: Plant; isFound: boolean; seen: string[] }> {
+  const seen: string[] = [];
+  for (let seed = 1; seed <= seedsPerPlant; seed++) {
+    const { finding } = await run(seed, planted);
+    if (finding?.invariant === plants[planted]) return { planted, isFound: true, seen };
+    seen.push(finding?.invariant ?? 'nothing');
+  }
+  return { planted, isFound: false, seen };
 }
 
 function sameAs(first: SeedResult, second: SeedResult): SeedResult {
