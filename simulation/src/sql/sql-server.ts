@@ -1,6 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
 import pgUtils from 'pg/lib/utils.js';
+import { withoutTimers } from '../time/virtual-time.ts';
 import { execute, prepare, readAnswer, simpleQuery, type Answer, type Column } from './wire.ts';
 
 export interface SqlResult {
@@ -87,7 +88,7 @@ export class SqlServer {
 
   /** Statements of the world itself, between two transactions; several at once. */
   simple(sql: string): void {
-    const { error } = readAnswer(this.#database.execProtocolRawSync(simpleQuery(sql)));
+    const { error } = readAnswer(this.#exchange(simpleQuery(sql)));
     if (error !== undefined) throw new SqlError(error.code, error.message);
     this.#schema = /search_path/i.test(sql) ? '' : this.#schema;
   }
@@ -102,6 +103,11 @@ export class SqlServer {
       this.simple('set session_replication_role = origin');
       this.#isReplica = false;
     }
+  }
+
+  /** PostgreSQL sets alarms (for its statistics, for timeouts) when it likes: they are not of this world. */
+  #exchange(request: Uint8Array): Uint8Array {
+    return withoutTimers(() => this.#database.execProtocolRawSync(request));
   }
 
   #enter(schema: string): void {
@@ -121,7 +127,7 @@ export class SqlServer {
       statement.name,
       values.map((value) => pgUtils.prepareValue(value)),
     );
-    return resultOf(readAnswer(this.#database.execProtocolRawSync(bytes)), statement.columns);
+    return resultOf(readAnswer(this.#exchange(bytes)), statement.columns);
   }
 
   #prepare(schema: string, sql: string): { name: string; columns: Column[] } {
@@ -129,7 +135,7 @@ export class SqlServer {
     const known = this.#prepared.get(key);
     if (known !== undefined) return known;
     const name = `s${this.#prepared.size + 1}`;
-    const { error, columns } = readAnswer(this.#database.execProtocolRawSync(prepare(name, sql)));
+    const { error, columns } = readAnswer(this.#exchange(prepare(name, sql)));
     if (error !== undefined) throw new SqlError(error.code, error.message);
     const statement = { name, columns };
     this.#prepared.set(key, statement);

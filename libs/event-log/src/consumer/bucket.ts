@@ -145,8 +145,9 @@ export class Bucket<Tx> {
   async #apply(batch: readonly RecordedEvent[]): Promise<void> {
     const { consumer, checkpoints } = this.#shared;
     const events = batch.filter((event) => !this.#parked.has(event.stream));
-    const last = this.#queue.length === batch.length ? undefined : batch.at(-1);
-    const position = last?.position ?? this.#taken;
+    // What came while this waited for its turn is not in the batch: a checkpoint behind it would lose it in a crash.
+    const left = this.#queue[batch.length];
+    const position = left === undefined ? this.#taken : left.position - 1;
     await checkpoints.transaction(async (tx) => {
       await this.#move(tx, position);
       if (events.length > 0) await consumer.apply(events, tx);
