@@ -19,8 +19,9 @@ const seedsPerPlant = 4;
 
 const order = JSON.parse(process.argv[2] ?? '{}') as Order;
 const plant = order.plant === undefined ? undefined : plantNamed(order.plant);
-const databases = await openDatabases(definitions);
+// First, so that nothing keeps a real clock.
 takeOverTimeAndChance();
+const databases = await openDatabases(definitions);
 const onLine = order.isTraced ? (line: string): void => void process.stderr.write(`${line}\n`) : undefined;
 const beganMs = wallClock.now();
 

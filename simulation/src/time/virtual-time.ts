@@ -2,7 +2,7 @@ import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers';
 import timersPromises from 'node:timers/promises';
-import type { Random } from '../random.ts';
+import { Random } from '../random.ts';
 import type { Agenda } from './agenda.ts';
 import { runningProcess } from './process.ts';
 
@@ -72,9 +72,10 @@ export function withoutTimers<R>(work: () => R): R {
 }
 
 function virtualTimeout(run: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]): Timer {
-  if (areTimersOff) return new Timer(() => undefined);
+  if (areTimersOff || agenda === undefined) return new Timer(() => undefined);
+  const world = agenda;
   const due = asOwner(() => run(...args));
-  return new Timer((timer) => void (timer.number = agenda!.in(Math.max(1, delayMs), label(), due)));
+  return new Timer((timer) => void (timer.number = world.in(Math.max(1, delayMs), label(), due)));
 }
 
 function virtualInterval(run: (...args: unknown[]) => void, delayMs = 0, ...args: unknown[]): Timer {
@@ -121,7 +122,13 @@ class VirtualDate extends RealDate {
   }
 }
 
-/** Replaces the clocks, timers and chance of this whole JavaScript process, node: modules included. Once, and for good. */
+/** Before the first simulation. */
+const fromTheStart = new Random(0);
+
+/**
+ * Replaces the clocks, timers and chance of this whole JavaScript process, node: modules included. Once, and for good.
+ * Outside of simulations time is the real one, and timers never come due.
+ */
 export function takeOverTimeAndChance(): void {
   const replaced = {
     setTimeout: virtualTimeout,
@@ -134,10 +141,10 @@ export function takeOverTimeAndChance(): void {
   Object.assign(globalThis, replaced, { Date: VirtualDate });
   Object.assign(timers, replaced);
   Object.assign(timersPromises, { setTimeout: sleep, setImmediate: (value?: unknown) => sleep(0, value) });
-  performance.now = () => agenda!.nowMs;
-  Math.random = () => random!.next();
+  performance.now = () => agenda?.nowMs ?? wallClock.performanceNow();
+  Math.random = () => random?.next() ?? 0.5;
   const fill = <T extends ArrayBufferView>(array: T): T => {
-    random!.bytes(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    (random ?? fromTheStart).bytes(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     return array;
   };
   const uuid = (): string => {
@@ -147,7 +154,7 @@ export function takeOverTimeAndChance(): void {
   Object.assign(crypto, {
     randomUUID: uuid,
     randomBytes: (size: number) => Buffer.from(fill(new Uint8Array(size))),
-    randomInt: (a: number, b?: number) => (b === undefined ? Math.floor(random!.next() * a) : random!.integer(a, b - 1)),
+    randomInt: (a: number, b?: number) => (b === undefined ? (random ?? fromTheStart).integer(0, a - 1) : (random ?? fromTheStart).integer(a, b - 1)),
   });
   Object.defineProperty(globalThis.crypto, 'randomUUID', { value: uuid, configurable: true });
   Object.defineProperty(globalThis.crypto, 'getRandomValues', { value: fill, configurable: true });
