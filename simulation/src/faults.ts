@@ -6,7 +6,20 @@ import { outside, runningProcess, type Process } from './time/process.ts';
 /** What a call goes to. */
 export type Place = 'sql' | 'blobs' | 'bus' | 'jobs' | 'kube' | 'git' | 'engine';
 
-export type FaultKind = 'crash before' | 'crash after' | 'error before' | 'error after' | 'delay' | 'duplicate' | 'drop' | 'cut watch' | 'relist' | 'wipe jobs' | 'bus away' | 'git away' | 'crash';
+export type FaultKind =
+  | 'crash before'
+  | 'crash after'
+  | 'error before'
+  | 'error after'
+  | 'delay'
+  | 'duplicate'
+  | 'drop'
+  | 'cut watch'
+  | 'relist'
+  | 'wipe jobs'
+  | 'bus away'
+  | 'git away'
+  | 'crash';
 
 export const faultKinds: readonly FaultKind[] = [
   'crash before',

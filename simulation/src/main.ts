@@ -17,7 +17,14 @@ const startedAt = performance.now();
 const outcomes: Outcome[] = [];
 const planted: Planted[] = [];
 const workers = Math.min(asked.workers, asked.seeds.length);
-const codes = await Promise.all(Array.from({ length: workers }, (_, index) => runWorker(asked.seeds.filter((__, each) => each % workers === index), asked.findsPlants && index === 0)));
+const codes = await Promise.all(
+  Array.from({ length: workers }, (_, index) =>
+    runWorker(
+      asked.seeds.filter((__, each) => each % workers === index),
+      asked.findsPlants && index === 0,
+    ),
+  ),
+);
 for (const line of describeSummary(outcomes, (performance.now() - startedAt) / 1_000)) say(line);
 const isComplete = codes.every((code) => code === 0) && outcomes.length > 0 && (planted.length > 0 || !asked.findsPlants);
 const isSound = outcomes.every(({ finding }) => finding === undefined) && planted.every(({ isFound }) => isFound);

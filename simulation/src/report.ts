@@ -1,3 +1,5 @@
+import { faultKinds } from './faults.ts';
+
 /** What a worker says of one seed. */
 export interface Outcome {
   seed: number;
@@ -21,8 +23,7 @@ export const describePlanted = ({ planted, isFound, seen }: Planted): string =>
 
 const linesShown = 30;
 
-/** Kinds that a long run must have injected; one that never happened tests nothing. */
-const kinds = ['crash', 'crash before', 'crash after', 'error before', 'error after', 'delay', 'duplicate', 'drop', 'cut watch', 'relist', 'wipe jobs', 'bus away', 'git away'];
+/** In so many seeds every kind of fault should have happened; one that never did tests nothing. */
 const seedsForEveryKind = 20;
 
 export function describeFailure({ seed, steps, finding }: Outcome): string[] {
@@ -38,7 +39,7 @@ export function describeFailure({ seed, steps, finding }: Outcome): string[] {
 
 export function describeSummary(outcomes: readonly Outcome[], seconds: number): string[] {
   const failed = outcomes.filter(({ finding }) => finding !== undefined);
-  const counts = new Map<string, number>(kinds.map((kind) => [kind, 0]));
+  const counts = new Map<string, number>(faultKinds.map((kind) => [kind, 0]));
   for (const { faults } of outcomes) for (const [kind, times] of Object.entries(faults)) counts.set(kind, (counts.get(kind) ?? 0) + times);
   const never = [...counts].filter(([, times]) => times === 0).map(([kind]) => kind);
   const simulatedMinutes = Math.round(outcomes.reduce((sum, { simulatedMs }) => sum + simulatedMs, 0) / 60_000);

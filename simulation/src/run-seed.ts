@@ -52,10 +52,13 @@ export async function runSeed(seed: number, databases: Databases, options: Simul
       await invariants.whileRunning();
       problem = isConverged(simulation, world);
     }
-    if (problem !== undefined) finding = { invariant: 'everything converges', message: `after ${limits.convergeMs / 60_000} minutes without faults: ${problem}` };
+    if (problem !== undefined)
+      finding = { invariant: 'everything converges', message: `after ${limits.convergeMs / 60_000} minutes without faults: ${problem}` };
     else await invariants.atTheEnd();
   } catch (error) {
-    finding = isFinding(error) ? error.finding : { invariant: 'no simulation breaks', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    finding = isFinding(error)
+      ? error.finding
+      : { invariant: 'no simulation breaks', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   } finally {
     simulation.end();
   }

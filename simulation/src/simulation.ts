@@ -76,7 +76,12 @@ export class Simulation {
     this.agenda = new Agenda(startMs, this.random.fork('agenda'), (kept) => this.line(kept.label));
     enter(this);
     const { agenda } = this;
-    this.faults = new Faults({ agenda, random: this.random.fork('faults'), rates: this.plan.rates ?? noFaults, crash: (process, where) => this.crash(process, where) });
+    this.faults = new Faults({
+      agenda,
+      random: this.random.fork('faults'),
+      rates: this.plan.rates ?? noFaults,
+      crash: (process, where) => this.crash(process, where),
+    });
     const controllers = new Controllers(agenda, this.random.fork('controllers'));
     this.cluster = new MemoryCluster({ clock: () => agenda.nowMs, changed: ({ object, isGone }) => isGone || controllers.changed(this.cluster, object) });
     this.network = new SimulatedNetwork(this.faults, agenda, (text) => void this.said.push(text));

@@ -28,7 +28,8 @@ function applicationProblem(simulation: Simulation, world: World, wanted: Wanted
   if (application['operation'] !== undefined) return 'the operation that was asked for is not taken up';
   if (status.operationState?.phase === 'Running') return 'an operation does not end';
   const { head } = world.remoteOf(wanted);
-  if (status.sync?.revision !== head) return `its status is about ${status.sync?.revision ?? 'nothing'}, not about ${head}: ${JSON.stringify(status).slice(0, 600)}`;
+  if (status.sync?.revision !== head)
+    return `its status is about ${status.sync?.revision ?? 'nothing'}, not about ${head}: ${JSON.stringify(status).slice(0, 600)}`;
   return wanted.automated ? liveProblem(simulation, world, wanted, status) : undefined;
 }
 
@@ -66,7 +67,8 @@ function withFoldedData(object: KubeObject): KubeObject {
 
 /** Where a wanted value is not found in the live one; what is live besides is somebody else's. */
 function firstDifference(wanted: unknown, live: unknown, path = ''): string | undefined {
-  if (typeof wanted !== 'object' || wanted === null) return wanted === live ? undefined : `${path} (${JSON.stringify(live)} instead of ${JSON.stringify(wanted)})`;
+  if (typeof wanted !== 'object' || wanted === null)
+    return wanted === live ? undefined : `${path} (${JSON.stringify(live)} instead of ${JSON.stringify(wanted)})`;
   if (typeof live !== 'object' || live === null) return path;
   for (const [name, value] of Object.entries(wanted)) {
     const found = firstDifference(value, (live as Record<string, unknown>)[name], `${path}/${name}`);

@@ -53,6 +53,9 @@ export class Invariants {
 
   #laggards(): string[] {
     const [head] = this.#simulation.databases.read<{ position: string }>('select position from log.head');
-    return this.#simulation.running().filter(({ position }) => position() < Number(head?.position)).map(({ name, position }) => `${name} is at ${position()} of ${head?.position}`);
+    return this.#simulation
+      .running()
+      .filter(({ position }) => position() < Number(head?.position))
+      .map(({ name, position }) => `${name} is at ${position()} of ${head?.position}`);
   }
 }

@@ -25,19 +25,26 @@ export function effectsHappenOnce(databases: Databases, services: readonly strin
     if (twice !== undefined) throw new BrokenInvariant('each event takes effect once', `${service} applied position ${twice.position} ${twice.times} times`);
     const seen = new Set(rows.map(({ position }) => Number(position)));
     const missed = events.find(({ position }) => !seen.has(position));
-    if (missed !== undefined) throw new BrokenInvariant('each event takes effect once', `${service} never applied position ${missed.position} (${missed.type})`);
+    if (missed !== undefined)
+      throw new BrokenInvariant('each event takes effect once', `${service} never applied position ${missed.position} (${missed.type})`);
   }
 }
 
 export function nothingIsParked(databases: Databases, services: readonly string[]): void {
   for (const service of services) {
-    const [parked] = databases.read<{ consumer: string; stream: string; error: string }>(`select consumer, stream, error from ${schemaOf(service)}.parked_event`);
+    const [parked] = databases.read<{ consumer: string; stream: string; error: string }>(
+      `select consumer, stream, error from ${schemaOf(service)}.parked_event`,
+    );
     if (parked !== undefined) throw new BrokenInvariant('nothing is parked', `${parked.consumer} parked ${parked.stream}: ${parked.error}`);
   }
 }
 
 /** Dropped and made again from the log, each projection is what it was. */
-export async function rebuiltEqualsLive(databases: Databases, consumers: ReadonlyMap<string, Consumer<SqlExecutor>>, events: readonly RecordedEvent[]): Promise<void> {
+export async function rebuiltEqualsLive(
+  databases: Databases,
+  consumers: ReadonlyMap<string, Consumer<SqlExecutor>>,
+  events: readonly RecordedEvent[],
+): Promise<void> {
   for (const consumer of consumers.values()) {
     if (consumer.reset === undefined) continue;
     const schema = schemaOf(consumer.name.slice(0, consumer.name.indexOf('.')));
@@ -52,7 +59,10 @@ export async function rebuiltEqualsLive(databases: Databases, consumers: Readonl
       const rebuilt = contents(server.query.bind(server, session, schema), schema);
       for (const [table, rows] of live) {
         if (rows !== rebuilt.get(table))
-          throw new BrokenInvariant('rebuilt equals live', `${consumer.name}, ${table}: live ${rows.slice(0, 3_000)} · rebuilt ${rebuilt.get(table)?.slice(0, 3_000)}`);
+          throw new BrokenInvariant(
+            'rebuilt equals live',
+            `${consumer.name}, ${table}: live ${rows.slice(0, 3_000)} · rebuilt ${rebuilt.get(table)?.slice(0, 3_000)}`,
+          );
       }
     } finally {
       await tx.query('rollback');

@@ -3,7 +3,12 @@ import type { Simulation } from '../simulation.ts';
 import { controlNamespace } from '../world/applications.ts';
 import { BrokenInvariant } from './broken-invariant.ts';
 
-type Shown = { sync?: { status?: string; revision?: string }; health?: { status?: string }; operationState?: { phase?: string; message?: string }; history?: unknown[] };
+type Shown = {
+  sync?: { status?: string; revision?: string };
+  health?: { status?: string };
+  operationState?: { phase?: string; message?: string };
+  history?: unknown[];
+};
 
 /** What an Application shows is what its stream says. */
 export function statusIsTheFold(simulation: Simulation, events: readonly RecordedEvent[]): void {

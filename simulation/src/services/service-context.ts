@@ -1,7 +1,15 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import { makeAnnouncements } from '@plumbline/bus';
 import { feedSubject, noMetrics, type Logger } from '@plumbline/contracts';
-import { makePostgresCheckpoints, makePostgresEventLog, runConsumer, transactionsOf, type Consumer, type RunningConsumer, type SqlExecutor } from '@plumbline/event-log';
+import {
+  makePostgresCheckpoints,
+  makePostgresEventLog,
+  runConsumer,
+  transactionsOf,
+  type Consumer,
+  type RunningConsumer,
+  type SqlExecutor,
+} from '@plumbline/event-log';
 import { makeEventMaker, type ServiceContext } from '@plumbline/platform';
 import type { Plant } from '../plants.ts';
 import type { Faults } from '../faults.ts';

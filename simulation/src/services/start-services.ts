@@ -62,7 +62,13 @@ function mirrorPlaces({ mirrors, remotes, faults }: Surroundings): MirrorPlaces 
       mirrors.set(repository, mirror);
       return mirror.open(remote, faults);
     },
-    list: () => faults.call('git', 'list mirrors', () => new AppError('internal', 'the disk is full (simulated)'), () => [...mirrors.keys()]),
+    list: () =>
+      faults.call(
+        'git',
+        'list mirrors',
+        () => new AppError('internal', 'the disk is full (simulated)'),
+        () => [...mirrors.keys()],
+      ),
     remove: async (repository) => void mirrors.delete(repository),
   };
 }

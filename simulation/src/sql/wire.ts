@@ -53,7 +53,7 @@ export function execute(name: string, values: readonly (string | Buffer | null)[
 export function readAnswer(bytes: Uint8Array): Answer {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const answer: Answer = { columns: [], rows: [], tag: '' };
-  for (let at = 0; at < buffer.length; ) {
+  for (let at = 0; at < buffer.length;) {
     const type = String.fromCharCode(buffer[at]!);
     const end = at + 1 + buffer.readInt32BE(at + 1);
     const body = buffer.subarray(at + 5, end);

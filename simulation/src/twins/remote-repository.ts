@@ -24,7 +24,9 @@ export class RemoteRepository {
   commit(files: Files): string {
     const tree = this.#tree(files);
     const when = 1_700_000_000 + ++this.#number;
-    const bytes = Buffer.from(`tree ${tree}\nauthor Somebody <s@example.org> ${when} +0000\ncommitter Somebody <s@example.org> ${when} +0000\n\nchange ${this.#number}\n`);
+    const bytes = Buffer.from(
+      `tree ${tree}\nauthor Somebody <s@example.org> ${when} +0000\ncommitter Somebody <s@example.org> ${when} +0000\n\nchange ${this.#number}\n`,
+    );
     this.head = this.#store('commit', bytes, { files, tree });
     return this.head;
   }
@@ -61,7 +63,7 @@ function reachable(objects: ReadonlyMap<string, Stored>, tree: string): Stored[]
   const root = objects.get(tree);
   if (root === undefined) throw new AppError('not-found', `object ${tree} is not in the mirror`);
   const found = [root];
-  for (let at = 0; root.type === 'tree' && at < root.bytes.length; ) {
+  for (let at = 0; root.type === 'tree' && at < root.bytes.length;) {
     const end = root.bytes.indexOf(0, at) + 21;
     const id = root.bytes.toString('hex', end - 20, end);
     const child = objects.get(id)!;
@@ -104,7 +106,9 @@ export class MirrorOnDisk {
       newObjects: async (tree, base) => {
         const old = new Set(base === undefined || !objects.has(base) ? [] : reachable(objects, base).map(({ id }) => id));
         const isNew = new Map(reachable(objects, tree).map((object) => [object.id, object]));
-        return [...isNew.values()].filter(({ id }) => !old.has(id)).map(({ id, type, bytes }) => ({ id, type: type as 'blob' | 'tree', sizeBytes: bytes.length }));
+        return [...isNew.values()]
+          .filter(({ id }) => !old.has(id))
+          .map(({ id, type, bytes }) => ({ id, type: type as 'blob' | 'tree', sizeBytes: bytes.length }));
       },
       async *readObjects(ids) {
         for (const id of ids) yield need(id);

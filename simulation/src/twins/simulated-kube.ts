@@ -16,11 +16,7 @@ export interface KubeSurroundings {
 }
 
 /** The way of one process to the API server: each call a step, each watch event late by a time of its own. */
-export function simulatedKube(
-  cluster: MemoryCluster,
-  process: Process,
-  { faults, agenda, plant, ...noticed }: KubeSurroundings,
-): KubeClient {
+export function simulatedKube(cluster: MemoryCluster, process: Process, { faults, agenda, plant, ...noticed }: KubeSurroundings): KubeClient {
   const client = cluster.client({
     later: (run) =>
       void agenda.in(faults.latencyMs(), `${process.name}: watch`, () => {

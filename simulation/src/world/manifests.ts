@@ -31,7 +31,9 @@ const yamlOf = (apiVersion: string, kind: string, name: string, rest: object, wa
 function deployment(path: string, replicas: number, version: number): string {
   const labels = { app: path };
   const containers = [{ name: 'main', image: `example.org/${path}:${version}` }];
-  return yamlOf('apps/v1', 'Deployment', path, { spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers } } } });
+  return yamlOf('apps/v1', 'Deployment', path, {
+    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers } } },
+  });
 }
 
 function hook(path: string, phase: string): string {

@@ -122,7 +122,8 @@ export class World {
     const ref = { ...groupVersionKind(object), namespace: targetNamespace, name: object.metadata.name };
     this.#simulation.line(`WORLD edits ${object.kind} ${object.metadata.name}`);
     if (this.#random.chance(0.3)) cluster.delete(ref, {});
-    else if (object.kind === 'ConfigMap') cluster.mergePatch(ref, { data: { value: `edited ${this.#random.integer(0, 99)}` } }, { fieldManager: 'kubectl-edit' });
+    else if (object.kind === 'ConfigMap')
+      cluster.mergePatch(ref, { data: { value: `edited ${this.#random.integer(0, 99)}` } }, { fieldManager: 'kubectl-edit' });
     else if (object.kind === 'Deployment') cluster.mergePatch(ref, { spec: { replicas: this.#random.integer(1, 5) } }, { fieldManager: 'kubectl-scale' });
   }
 

@@ -37,7 +37,5 @@ it('a watch that was cut hears what it missed, or lists again', async () => {
     await make(isTooOld ? 'c' : 'b');
     cut.reconnect(isTooOld);
   }
-  await expect
-    .poll(() => heard.slice(2))
-    .toEqual(['interrupted', 'synced', 'interrupted', 'c', 'a gone', 'synced']);
+  await expect.poll(() => heard.slice(2)).toEqual(['interrupted', 'synced', 'interrupted', 'c', 'a gone', 'synced']);
 });

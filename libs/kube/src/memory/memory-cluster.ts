@@ -220,8 +220,7 @@ export class MemoryCluster {
     const gone = structuredClone(object);
     gone.metadata.resourceVersion = String(++this.#version);
     if (object.kind === 'CustomResourceDefinition') {
-      for (const served of this.#kinds.forget(object))
-        for (const each of this.#list({ ...served })) this.#objects.delete(resourceKey(resourceIdOf(each)));
+      for (const served of this.#kinds.forget(object)) for (const each of this.#list({ ...served })) this.#objects.delete(resourceKey(resourceIdOf(each)));
     }
     this.#tell({ object: gone, isGone: true, kind });
   }

@@ -28,7 +28,18 @@ const builtIn = [
 ];
 
 /** Kinds whose `status` only their controllers write. */
-const withStatus = new Set(['Namespace', 'Service', 'Pod', 'Deployment', 'ReplicaSet', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob', 'CustomResourceDefinition']);
+const withStatus = new Set([
+  'Namespace',
+  'Service',
+  'Pod',
+  'Deployment',
+  'ReplicaSet',
+  'StatefulSet',
+  'DaemonSet',
+  'Job',
+  'CronJob',
+  'CustomResourceDefinition',
+]);
 
 export const hasStatusSubresource = (kind: KindInfo): boolean => withStatus.has(kind.kind);
 
@@ -79,7 +90,15 @@ function definedBy(definition: KubeObject): KindInfo[] {
   const { kind, plural: resource } = spec.names;
   return spec.versions
     .filter((version) => version.served)
-    .map(({ name: version, storage: preferred }) => ({ group: spec.group, version, kind, resource, namespaced: spec.scope === 'Namespaced', verbs, preferred }));
+    .map(({ name: version, storage: preferred }) => ({
+      group: spec.group,
+      version,
+      kind,
+      resource,
+      namespaced: spec.scope === 'Namespaced',
+      verbs,
+      preferred,
+    }));
 }
 
 function discoveryOf(kinds: readonly KindInfo[]): Discovery {

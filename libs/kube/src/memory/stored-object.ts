@@ -18,7 +18,8 @@ export function requireValid(object: KubeObject, kind: KindInfo): void {
   if (unknown !== undefined) throw new AppError('manifest-invalid', `the API server refused the manifest: ${object.kind} ${name}: unknown field "${unknown}"`);
   if (['ConfigMap', 'Secret'].includes(object.kind) && isRecord(object['data'])) {
     const wrong = Object.entries(object['data']).find(([, value]) => typeof value !== 'string');
-    if (wrong !== undefined) throw new AppError('manifest-invalid', `the API server refused the manifest: ${object.kind} ${name}: .data.${wrong[0]} is not a text`);
+    if (wrong !== undefined)
+      throw new AppError('manifest-invalid', `the API server refused the manifest: ${object.kind} ${name}: .data.${wrong[0]} is not a text`);
   }
 }
 
@@ -36,5 +37,4 @@ export function stored(object: KubeObject, before: KubeObject | undefined): Kube
   return copy;
 }
 
-const templateOf = (object: KubeObject): unknown =>
-  object.kind === 'Job' ? (object['spec'] as { template?: unknown } | undefined)?.template : object['data'];
+const templateOf = (object: KubeObject): unknown => (object.kind === 'Job' ? (object['spec'] as { template?: unknown } | undefined)?.template : object['data']);
