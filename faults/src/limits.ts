@@ -1,0 +1,26 @@
+/** Times and counts of the fault suite. */
+export const limits = {
+  /** A service that died is started again after this. */
+  serviceRestartMs: 150,
+  serviceRestartMsMax: 2_000,
+  serviceReadyMs: 90_000,
+  serviceReadyPollMs: 40,
+  serviceAnswerMs: 2_000,
+  /** Applications of the load and objects of each. */
+  applications: 5,
+  objects: 6,
+  /** Pauses between two pushes, two edits by hand and two commands. */
+  pushPauseMs: [250, 900],
+  editPauseMs: [300, 1_200],
+  commandPauseMs: [300, 1_200],
+  prepareMs: 120_000,
+  convergePollMs: 100,
+  /** The log must not have grown for this long before a platform counts as quiet. */
+  quietMs: 1_200,
+  historyPollMs: 150,
+  subscriberPauseMs: 150,
+  /** A command that doesn't answer sooner has an unknown outcome. */
+  commandAnswerMs: 15_000,
+  /** Violations shown of one check. */
+  violationsShownMax: 5,
+} as const;
