@@ -1,5 +1,8 @@
 import type { FaultCase } from './fault-case.ts';
+import { cluster } from './cluster.ts';
+import { git } from './git.ts';
 import { kills } from './kills.ts';
+import { stores } from './stores.ts';
 
 /** In the order in which they run: what is done to the log itself comes last. */
-export const allCases: readonly FaultCase[] = [...kills];
+export const allCases: readonly FaultCase[] = [...kills, ...stores, ...cluster, ...git];

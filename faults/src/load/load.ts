@@ -6,7 +6,7 @@ import { makeRepository } from '@plumbline/testing';
 import { limits } from '../limits.ts';
 import type { FaultPlatform } from '../platform/platform.ts';
 import type { Random } from '../random.ts';
-import { applicationName, applicationObject, applicationSpec, firstFiles, objectName, objectPath, objectText, repositoryName } from './workload.ts';
+import { applicationName, applicationObject, applicationSpec, allObjects, firstFiles, objectName, objectPath, objectText, repositoryName } from './workload.ts';
 
 /** One change of an application's spec over the REST API. */
 export interface Command {
@@ -29,6 +29,7 @@ export class Load {
   #git: GitWorkspace | undefined;
   #running: { abort: AbortController; done: Promise<unknown> } | undefined;
   #serial = 0;
+  #pushing: Promise<void> = Promise.resolve();
   /** Value of each object in the last commit that the server took. */
   readonly wanted = new Map<string, string>();
   readonly commands: Command[] = [];
@@ -80,12 +81,45 @@ export class Load {
     await this.#pushUntilTaken();
   }
 
+  /** Another history of the same branch: the last commit is gone, and everything has this value. */
+  async rewrite(value: string): Promise<void> {
+    await this.#quietly(async () => {
+      await this.git.git('reset', '--quiet', '--hard', 'HEAD~1');
+      await this.commit(allObjects(value));
+      for (const path of this.wanted.keys()) this.wanted.set(path, value);
+      await this.git.push({ force: true });
+    });
+  }
+
+  async deleteBranch(): Promise<void> {
+    this.mayPush = false;
+    await this.#pushing;
+    await this.git.push({ refspec: ':refs/heads/main' });
+  }
+
+  async restoreBranch(): Promise<void> {
+    await this.git.push({ force: true });
+    this.mayPush = true;
+  }
+
+  /** With no push of the load in between. */
+  async #quietly(work: () => Promise<void>): Promise<void> {
+    this.mayPush = false;
+    await this.#pushing;
+    await work();
+    this.mayPush = true;
+  }
+
   async remove(): Promise<void> {
     await this.#git?.remove();
   }
 
-  async #push(): Promise<void> {
-    if (!this.mayPush) return;
+  #push(): Promise<void> {
+    if (!this.mayPush) return Promise.resolve();
+    return (this.#pushing = this.#pushSomething());
+  }
+
+  async #pushSomething(): Promise<void> {
     const application = this.#random.below(limits.applications);
     const value = `v${++this.#serial}`;
     const objects = Array.from({ length: this.#random.between(1, limits.objects) }, (_, index) => index);

@@ -49,3 +49,11 @@ export function firstFiles(word: string): Record<string, string> {
   }
   return files;
 }
+
+/** Values of the whole tree, for a history that is written anew. */
+export function allObjects(value: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (let application = 0; application < limits.applications; application++)
+    for (let object = 0; object < limits.objects; object++) files[objectPath(application, object)] = objectText(object, value);
+  return files;
+}

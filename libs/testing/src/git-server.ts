@@ -28,6 +28,8 @@ export interface GitTrouble {
   delayMs?: number;
   /** Answer with this HTTP status instead. */
   status?: number;
+  /** Begin to answer whoever fetches, and say no more while the connection lasts. */
+  hangs?: boolean;
 }
 
 export interface GitServer {
@@ -123,6 +125,11 @@ class DemoGitServer {
   }
 
   #uploadPack(repository: string, request: IncomingMessage, body: Readable, response: ServerResponse): void {
+    if (this.trouble?.hangs === true) {
+      body.resume();
+      response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-result', 'cache-control': 'no-cache' });
+      return response.flushHeaders();
+    }
     const child = this.#git('git-upload-pack', ['--stateless-rpc', repository], request);
     response.writeHead(200, { 'content-type': 'application/x-git-upload-pack-result', 'cache-control': 'no-cache' });
     connect(body, child, response);
