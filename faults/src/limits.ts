@@ -3,7 +3,7 @@ export const limits = {
   /** A service that died is started again after this. */
   serviceRestartMs: 150,
   serviceRestartMsMax: 2_000,
-  serviceReadyMs: 90_000,
+  serviceReadyMs: 240_000,
   serviceReadyPollMs: 40,
   serviceAnswerMs: 2_000,
   /** Applications of the load and objects of each. */
@@ -13,7 +13,7 @@ export const limits = {
   pushPauseMs: [250, 900],
   editPauseMs: [300, 1_200],
   commandPauseMs: [300, 1_200],
-  prepareMs: 120_000,
+  prepareMs: 300_000,
   convergePollMs: 100,
   /** The log must not have grown for this long before a platform counts as quiet. */
   quietMs: 1_200,
