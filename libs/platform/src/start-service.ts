@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { feedSubject } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
 import { makeAnnouncements, makeNatsBus } from '@plumbline/bus';
 import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf } from '@plumbline/event-log';
@@ -78,11 +77,11 @@ async function openContext<C>(
   opened.defer(() => pool.end());
   const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, keepsAnnouncements: true });
   opened.defer(() => bus.close());
-  const stores = await openStores(pool, config.key, (announcement) => bus.publish(feedSubject, announcement));
+  const announcements = makeAnnouncements(bus, config.key);
+  const stores = await openStores(pool, config.key, announcements.announce);
   opened.defer(() => stores.close());
   const database = await openServiceDatabase(definition, databaseUrl, log);
   opened.defer(() => database.destroy());
-  const announcements = makeAnnouncements(bus);
   const transaction = stores.eventLog.announcing(transactionsOf(poolOf(database)));
   const checkpoints = makePostgresCheckpoints({ schema: schemaOf(name), transaction });
   const jobs = makeJobs({ ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }), databaseUrl, prefix: `${prefix}:${name}`, log, metrics });

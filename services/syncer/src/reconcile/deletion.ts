@@ -51,11 +51,11 @@ function deletable(entry: Entry, context: ReconcileContext): KubeObject[] {
 
 /** Waves go in reverse; the watch wakes us when the last object of one has gone. */
 async function deleteLastWave(objects: readonly KubeObject[], propagationPolicy: 'Foreground' | 'Background', context: ReconcileContext): Promise<void> {
-  context.assertOwner();
   const last = Math.max(...objects.map(syncWave));
   const due = objects.filter((object) => syncWave(object) === last && object.metadata.deletionTimestamp === undefined);
   await inBatches(due, limits.writesPerApplicationMax, async (object) => {
     const { uid } = object.metadata;
+    context.assertOwner();
     await context.cluster.kube.delete(refOf(object), { propagationPolicy, ...(uid === undefined ? {} : { uid }) });
   });
 }

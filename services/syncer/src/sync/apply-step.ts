@@ -57,6 +57,8 @@ export async function applyStep(step: Step, context: StepContext): Promise<StepO
     try {
       return { result: { ...base, ...(await work()) }, canRetry: false };
     } catch (error) {
+      // Another instance owns the cluster now: what became of this object is no longer ours to say.
+      context.assertOwner();
       const failure = AppError.from(error);
       return { result: { ...base, status: 'SyncFailed', message: failure.message }, canRetry: !isFinal(failure) };
     }
@@ -91,6 +93,7 @@ async function prune(object: KubeObject, context: StepContext): Promise<Pick<Res
   if (own.prune === 'when-confirmed') return { status: 'PruneSkipped', message: 'ignored (pruning has to be confirmed)' };
   if (operation.operation.dryRun === true) return { status: 'Pruned', message: 'pruned (dry run)' };
   const uid = object.metadata.uid;
+  context.assertOwner();
   await kube.delete(refOf(object), { propagationPolicy: options.prunePropagation, ...(uid === undefined ? {} : { uid }) });
   context.judge.forget(resourceKey(resourceIdOf(object)));
   return { status: 'Pruned', message: 'pruned' };
@@ -112,8 +115,8 @@ async function apply(
   }
   if (isHook) {
     if (isOfThisRun(live, context.operation)) return { ...extra, status: 'Synced', message: `${described(object)} runs already` };
-    if (context.operation.operation.dryRun !== true) await prepareHook(desired, live, context.kube);
     context.assertOwner();
+    if (context.operation.operation.dryRun !== true) await prepareHook(desired, live, context.kube);
   } else if ((await context.judge.judge(desired, live, true)).status === 'Synced')
     return { ...extra, status: 'Synced', message: `${described(object)} unchanged` };
   const answer = await write(desired, live, context);
@@ -130,6 +133,8 @@ function verb(live: KubeObject | undefined, answer: KubeObject): string {
 
 async function write(desired: DesiredObject, live: KubeObject | undefined, context: StepContext): Promise<KubeObject> {
   const { kube, operation } = context;
+  // Before each write, not only before the many of one kind: this process may have stood still since the last one.
+  context.assertOwner();
   const isDryRun = operation.operation.dryRun === true;
   const isForced = desired.options.force || operation.operation.syncStrategy?.hook?.force === true || operation.operation.syncStrategy?.apply?.force === true;
   if (desired.options.replace && live !== undefined && !isDryRun) {
@@ -150,6 +155,7 @@ async function write(desired: DesiredObject, live: KubeObject | undefined, conte
     const failure = AppError.from(error);
     if (failure.code !== 'immutable-field' || !isForced || isDryRun) throw failure;
     const uid = live?.metadata.uid;
+    context.assertOwner();
     await kube.delete(refOf(desired.object), { propagationPolicy: 'Background', ...(uid === undefined ? {} : { uid }) });
     return kube.apply(desired.object, options);
   }
