@@ -59,6 +59,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     clock,
     log,
     controlNamespace: config.namespace,
+    assertOwner: () => lease.assert(),
     written: (entry, resource) => applications.written(entry, resource),
   });
   const queue: WorkQueue = makeWorkQueue({ ...reconcileLimits, log, work: (key) => reconcileKey(key, applications, reconciling) });

@@ -1,5 +1,5 @@
 import type { Application } from '@plumbline/contracts';
-import { initialApplicationStatus, silentLogger } from '@plumbline/contracts';
+import { AppError, initialApplicationStatus, silentLogger } from '@plumbline/contracts';
 import { expect, test } from 'vitest';
 import { ApplicationLog } from '../applications/application-log.ts';
 import type { Entry } from '../reconcile/entry.ts';
@@ -21,7 +21,7 @@ function makeEntry(): Entry {
   return { key: 'argocd/shop', instance: 'shop', resource, isPresent: true, log, unanswered: 0, recordsPointer: false, wanted: new Set() };
 }
 
-function makeWriter() {
+function makeWriter(assertOwner: () => void = () => undefined) {
   const patches: unknown[] = [];
   const writer = makeStatusWriter({
     kube: {
@@ -33,6 +33,7 @@ function makeWriter() {
     clock: () => 1_000_000 * (patches.length + 1),
     log: silentLogger,
     controlNamespace: 'argocd',
+    assertOwner,
     written: (entry) => {
       const status = JSON.stringify(resourceStatus(entry.log.folded.status, entry.resource, 'argocd'));
       entry.resource = { ...entry.resource, status: JSON.parse(status) as Record<string, unknown> };
@@ -66,5 +67,16 @@ test('what people set is taken off with the version that was seen as preconditio
   writer.changed(entry);
   await turn();
   expect(patches[0]).toMatchObject({ operation: null, metadata: { resourceVersion: '1' } });
+  await writer.stop();
+});
+
+// A process that had stood still wrote what it knew over what the new owner had written meanwhile.
+test('who does not own the cluster writes no status', async () => {
+  const { writer, patches } = makeWriter(() => {
+    throw new AppError('failed-precondition', 'the lease is not held', { retry: 'later' });
+  });
+  writer.changed(makeEntry());
+  await turn();
+  expect(patches).toEqual([]);
   await writer.stop();
 });

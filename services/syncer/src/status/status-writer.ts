@@ -12,6 +12,8 @@ export interface StatusWriterOptions {
   clock: Clock;
   log: Logger;
   controlNamespace: string;
+  /** Throws when this process may not write to the cluster any more: what it knows may be old. */
+  assertOwner(): void;
   /** The answer to a write: the resource as it now is. */
   written(entry: Entry, application: Application): void;
 }
@@ -68,6 +70,7 @@ export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
     try {
       const patch = patchFor(entry, options.controlNamespace);
       if (patch !== undefined) {
+        options.assertOwner();
         writing.writtenAt = options.clock();
         const { namespace, name } = entry.log.id;
         const ref = { group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name };
