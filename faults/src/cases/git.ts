@@ -61,7 +61,7 @@ export const git: readonly FaultCase[] = [
         await sleep(random.between(500, 2_000));
         await load.deleteBranch();
         context.count('branch deleted');
-        await sleep(random.between(2_000, 8_000));
+        await sleep(random.between(5_000, 8_000));
         await load.restoreBranch();
       }
     },

@@ -99,6 +99,21 @@ export const stores: readonly FaultCase[] = [
     },
   },
   {
+    id: 'f-06-connections-silent',
+    title: 'all connections to PostgreSQL go silent without an end, as when its machine is gone',
+    rows: ['F-06'],
+    expected: 'Whoever waits for an answer gives up and connects anew',
+    boundMs: 90_000,
+    runs: 2,
+    async inject(context) {
+      for (let run = 0; run < context.runs; run++) {
+        await sleep(context.random.between(500, 2_500));
+        context.platform.postgresRelay.silence();
+        context.count('all connections silent');
+      }
+    },
+  },
+  {
     id: 'f-09-idle-in-transaction',
     title: 'a writer that holds the head of the log and does nothing',
     rows: ['F-09'],

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Application } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
@@ -94,7 +95,8 @@ export class Load {
   async deleteBranch(): Promise<void> {
     this.mayPush = false;
     await this.#pushing;
-    await this.git.push({ refspec: ':refs/heads/main' });
+    // At the server: Git lets nobody push the end of the branch that HEAD names.
+    await this.git.git(`--git-dir=${join(this.#platform.stateDir, 'git', `${repositoryName}.git`)}`, 'update-ref', '-d', 'refs/heads/main');
   }
 
   async restoreBranch(): Promise<void> {

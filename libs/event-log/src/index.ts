@@ -12,7 +12,7 @@ export { chainHash, genesisHash, verifyChain, type ChainedLog, type ChainLink, t
 export { bucketOf, type Checkpoint, type CheckpointMove, type CheckpointStore, type ConsumerState } from './consumer/checkpoints.ts';
 export { runConsumer, type RunConsumerOptions } from './consumer/run-consumer.ts';
 export type { Timer } from './consumer/bucket.ts';
-export { eventDataBytesMax, feedPageEventsMax } from './limits.ts';
+export { answerTimeoutMs, eventDataBytesMax, feedPageEventsMax } from './limits.ts';
 export { makeMemoryCheckpoints } from './memory/memory-checkpoints.ts';
 export { makeMemoryDatabase, type AfterTransaction, type MemoryDatabase, type MemoryTable, type MemoryTx } from './memory/memory-database.ts';
 export { makeMemoryEventLog, type MemoryEventLog, type MemoryEventLogOptions } from './memory/memory-event-log.ts';

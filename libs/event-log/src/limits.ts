@@ -23,6 +23,8 @@ export const feedPageEventsMax = 1_000;
 /** PostgreSQL: bounds on a stuck writer. The lock timeout of an append is part of its SQL function. */
 export const lockTimeoutMs = 5_000;
 export const statementTimeoutMs = 30_000;
+/** A server that says nothing for so long after a question, though it should have ended the statement itself, is gone. */
+export const answerTimeoutMs = statementTimeoutMs + 5_000;
 export const idleInTransactionTimeoutMs = 10_000;
 export const connectTimeoutMs = 5_000;
 export const connectionsMax = 4;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/contracts';
-import { migrateConsumers, sessionOptions, sqlExecutorOf } from '@plumbline/event-log';
+import { answerTimeoutMs, migrateConsumers, sessionOptions, sqlExecutorOf } from '@plumbline/event-log';
 import type { SqlExecutor } from '@plumbline/event-log';
 import pg from 'pg';
 import { DataSource, QueryFailedError } from 'typeorm';
@@ -91,7 +91,7 @@ export async function openServiceDatabase(
     connectTimeoutMS: limits.databaseConnectMs,
     poolSize: limits.servicePoolMax,
     poolErrorHandler: (error: unknown) => log.warn('an idle connection to PostgreSQL broke', { error }),
-    extra: { idleTimeoutMillis: limits.poolIdleMs, keepAlive: true, options: `-c search_path=${schema} ${sessionOptions}` },
+    extra: { idleTimeoutMillis: limits.poolIdleMs, keepAlive: true, query_timeout: answerTimeoutMs, options: `-c search_path=${schema} ${sessionOptions}` },
   });
   await database.initialize();
   surviveBrokenConnections(poolOf(database));

@@ -260,7 +260,13 @@ export class Bucket<Tx> {
     try {
       const { checkpoints, parked } = await this.#shared.checkpoints.load(this.#shared.consumer.name, this.#shared.generation());
       const checkpoint = checkpoints[this.#checkpoint.bucket];
-      if (checkpoint !== undefined) this.become(checkpoint, parked);
+      if (checkpoint === undefined) return;
+      const setAside = new Set(parked.map((each) => each.stream));
+      const done = this.#queue.filter((event) => event.position <= checkpoint.position && !setAside.has(event.stream));
+      this.become(checkpoint, parked);
+      // Another replica applied them, or we did and never heard that the commit succeeded: who keeps a copy of what was
+      // written, or wakes somebody for it, has to be told all the same.
+      if (done.length > 0) this.#committed(done);
     } catch (error) {
       this.#shared.logger.warn('a consumer could not load its checkpoints; tried again', { consumer: this.#shared.consumer.name, error: traceOf(error) });
       await this.#pause(this.#outages++);

@@ -1,4 +1,4 @@
-import type { Announcement, RecordedEvent } from '@plumbline/contracts';
+import { AppError, type Announcement, type RecordedEvent } from '@plumbline/contracts';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Timer } from '../consumer/bucket.ts';
 import { runConsumer, type RunConsumerOptions } from '../consumer/run-consumer.ts';
@@ -199,6 +199,28 @@ export function consumerCases<Tx>(subject: Subject<Tx>): void {
       const recorded = await appendOneBy(log, streams(10));
       await consumer.waitFor(10, patienceMs);
       expect(told.toSorted()).toEqual(idsOf(recorded));
+    });
+
+    it('tells of what was committed also when the answer to the commit was lost', async () => {
+      const { log, checkpoints } = subject();
+      const told: string[] = [];
+      let lost = 0;
+      const deaf = {
+        ...checkpoints,
+        transaction: async <R>(work: (tx: Tx) => Promise<R>): Promise<R> => {
+          const result = await checkpoints.transaction(work);
+          if (lost++ === 0) throw new AppError('unavailable', 'the connection ended before the answer came', { retry: 'later' });
+          return result;
+        },
+      };
+      const consumer = await run(subject, recorder(subject, { committed: (events) => void told.push(...events.map((event) => event.id)) }), {
+        checkpoints: deaf,
+      });
+      const recorded = await appendOneBy(log, ['a-1', 'a-1']);
+      await consumer.waitFor(2, patienceMs);
+      await expect.poll(() => [...new Set(told)].toSorted()).toEqual(idsOf(recorded));
+      expect(await applied()).toEqual(idsOf(recorded));
+      expect(lost).toBeGreaterThan(1);
     });
 
     it('says so when it does not get there in time', async () => {

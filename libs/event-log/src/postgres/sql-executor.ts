@@ -1,8 +1,8 @@
 import { AppError } from '@plumbline/contracts';
 import { Pool, type PoolClient } from 'pg';
-import { connectTimeoutMs, connectionsMax, idleInTransactionTimeoutMs, lockTimeoutMs, statementTimeoutMs } from '../limits.ts';
+import { answerTimeoutMs, connectTimeoutMs, connectionsMax, idleInTransactionTimeoutMs, lockTimeoutMs, statementTimeoutMs } from '../limits.ts';
 import type { SqlExecutor } from '../port.ts';
-import { postgresError } from './postgres-errors.ts';
+import { isSilence, postgresError } from './postgres-errors.ts';
 
 /** Runs `work` in a transaction: committed when it resolves, rolled back when it rejects. */
 export type TransactionRunner<Tx> = <R>(work: (tx: Tx) => Promise<R>) => Promise<R>;
@@ -24,6 +24,7 @@ export function openPool(url: string, options: { connections?: number; applicati
     connectionString: url,
     max: options.connections ?? connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: answerTimeoutMs,
     application_name: options.applicationName ?? 'plumbline event log',
     options: sessionOptions,
   });
@@ -61,10 +62,14 @@ export function transactionsOf(pool: Pool): TransactionRunner<SqlExecutor> {
       isUsable = true;
       return result;
     } catch (error) {
-      isUsable = await client.query('rollback').then(
-        () => true,
-        () => false,
-      );
+      // A server that fell silent would not answer this either.
+      const canAsk = !isSilence(error);
+      isUsable =
+        canAsk &&
+        (await client.query('rollback').then(
+          () => true,
+          () => false,
+        ));
       throw error;
     } finally {
       client.release(!isUsable);
