@@ -11,7 +11,8 @@ export const limits = {
   objects: 6,
   /** Pauses between two pushes, two edits by hand and two commands. */
   pushPauseMs: [250, 900],
-  editPauseMs: [300, 1_200],
+  /** Each application in its turn, more than a minute apart: who keeps writing is met with a back-off of minutes, by design. */
+  editPauseMs: [14_000, 16_000],
   commandPauseMs: [300, 1_200],
   prepareMs: 300_000,
   convergePollMs: 100,

@@ -26,6 +26,6 @@ export function seeded(seed: number): Random {
       if (items.length === 0) throw new RangeError('nothing to pick from');
       return items[below(items.length)]!;
     },
-    fork: (name) => seeded([...name].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), seed ^ 0x811c9dc5)),
+    fork: (name) => seeded(Buffer.from(name).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), seed ^ 0x811c9dc5)),
   };
 }

@@ -96,7 +96,7 @@ async function forgeRequests(context: CaseContext): Promise<void> {
         const kind = random.pick(Object.keys(payloads));
         const sent = headers();
         if (random.below(2) === 0) sent.set('Plumbline-Token', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.');
-        const answer = await nats.request(`${platform.prefix}.${verb}`, payloads[kind]!, { timeout: 3_000, headers: sent }).then(
+        const answer = await nats.request(`${platform.prefix}.${verb}`, payloads[kind], { timeout: 3_000, headers: sent }).then(
           (reply) => reply.string(),
           () => 'none',
         );

@@ -88,8 +88,10 @@ export const kills: readonly FaultCase[] = [
 export async function kill(context: CaseContext, name: ServiceName): Promise<void> {
   const service = context.platform.services[name];
   const { pid } = service;
-  if (service.signal('SIGKILL')) context.count(`SIGKILL ${name}`);
-  while (service.pid === pid && pid !== undefined) await sleep(5);
+  if (!service.signal('SIGKILL')) return;
+  context.count(`SIGKILL ${name}`);
+  // Until the dead one is noticed.
+  for (let now = service.pid; now === pid; now = service.pid) await sleep(5);
 }
 
 async function killDuringWrites(context: CaseContext): Promise<void> {

@@ -56,8 +56,12 @@ export const poisoned: readonly FaultCase[] = [
 ];
 
 const control = { namespace: 'argocd' };
-const declared = (kind: string, name: string, spec: unknown, annotations: Record<string, string> = {}): KubeObject =>
-  ({ apiVersion: 'argoproj.io/v1alpha1', kind, metadata: { name, ...control, annotations }, spec }) as KubeObject;
+const declared = (kind: string, name: string, spec: unknown, annotations: Record<string, string> = {}): KubeObject => ({
+  apiVersion: 'argoproj.io/v1alpha1',
+  kind,
+  metadata: { name, ...control, annotations },
+  spec,
+});
 
 function poisonedObjects(repoUrl: string): Record<string, KubeObject> {
   const spec = applicationSpec(0, repoUrl);
@@ -92,9 +96,12 @@ async function poisonObjects(context: CaseContext): Promise<void> {
     'resource.customizations': '{{{',
     'accounts.x': 'fly',
   };
-  await platform.kube.apply({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', ...control }, data: settings } as KubeObject, {
-    fieldManager: 'kubectl',
-  });
+  await platform.kube.apply(
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', ...control }, data: settings },
+    {
+      fieldManager: 'kubectl',
+    },
+  );
   context.count('settings of rubbish');
   await sleep(6_000);
   context.checked('the others went on');

@@ -30,6 +30,7 @@ export class Load {
   #git: GitWorkspace | undefined;
   #running: { abort: AbortController; done: Promise<unknown> } | undefined;
   #serial = 0;
+  #editTurn = 0;
   #pushing: Promise<void> = Promise.resolve();
   /** Value of each object in the last commit that the server took. */
   readonly wanted = new Map<string, string>();
@@ -156,7 +157,7 @@ export class Load {
 
   /** Somebody with kubectl: a value changed, or an object deleted. */
   async #edit(): Promise<void> {
-    const namespace = applicationName(this.#random.below(limits.applications));
+    const namespace = applicationName(this.#editTurn++ % limits.applications);
     const ref = { group: '', version: 'v1', kind: 'ConfigMap', namespace, name: objectName(this.#random.below(limits.objects)) };
     await ignoringTrouble(async () => {
       await this.#platform.kube.mergePatch(ref, { data: { value: `by hand ${++this.#serial}` } }, { fieldManager: 'kubectl-edit' });

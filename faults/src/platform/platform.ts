@@ -92,11 +92,7 @@ export async function startFaultPlatform(stateDir: string, tell: (line: string) 
     },
     natsUrl: (service) => natsUrls[service] ?? servers.nats.current().url,
   });
-  const made = await Promise.all(
-    serviceNames.map(async (service) => [service, await factory.make(service, `${service}-0`, service === 'api' ? api : undefined)] as const),
-  );
-  const services = Object.fromEntries(made.map(([service, parts]) => [service, parts.service])) as Record<ServiceName, ServiceProcess>;
-  const proxies = Object.fromEntries(made.map(([service, parts]) => [service, parts.proxy])) as Record<ServiceName, KubeProxy>;
+  const { services, proxies } = await makeServices(factory, api);
 
   tell('Starting the services …');
   await Promise.all(Object.values(services).map((service) => service.start()));
@@ -126,6 +122,16 @@ export async function startFaultPlatform(stateDir: string, tell: (line: string) 
     prefix: name,
     natsUrlOf: (service) => natsUrls[service],
   };
+}
+
+/** The five services and their doors to the cluster; api listens where webhooks are sent. */
+async function makeServices(factory: ServiceFactory, api: string) {
+  const made = await Promise.all(
+    serviceNames.map(async (service) => [service, await factory.make(service, `${service}-0`, service === 'api' ? api : undefined)] as const),
+  );
+  const services = Object.fromEntries(made.map(([service, parts]) => [service, parts.service])) as Record<ServiceName, ServiceProcess>;
+  const proxies = Object.fromEntries(made.map(([service, parts]) => [service, parts.proxy])) as Record<ServiceName, KubeProxy>;
+  return { services, proxies };
 }
 
 interface FactoryParts {

@@ -5,7 +5,7 @@ import { answerTimeoutMs, migrateConsumers, sessionOptions, sqlExecutorOf } from
 import type { SqlExecutor } from '@plumbline/event-log';
 import pg from 'pg';
 import { DataSource, QueryFailedError } from 'typeorm';
-import type { EntityManager, QueryResult } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { limits } from './limits.ts';
 import type { ServiceDefinition } from './service.ts';
 
@@ -155,17 +155,8 @@ export function sqlExecutor(manager: EntityManager): SqlExecutor {
 /** The pool below a DataSource; it is closed by `destroy`. */
 export const poolOf = (database: DataSource): pg.Pool => (database.driver as unknown as { master: pg.Pool }).master;
 
-/** Single statements on the service's own schema, answering rows whatever the statement is (TypeORM's `query` doesn't). */
-export function sqlOf(database: DataSource): SqlExecutor {
-  return {
-    query: async <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> => {
-      const runner = database.createQueryRunner();
-      try {
-        const result = (await runner.query(sql, [...parameters], true)) as QueryResult<Row>;
-        return result.records ?? [];
-      } finally {
-        await runner.release();
-      }
-    },
-  };
-}
+/**
+ * Single statements on the service's own schema, answering rows whatever the statement is (TypeORM's `query` doesn't).
+ * Past TypeORM, which would give a connection whose server fell silent back to the pool, for the next one to wait on.
+ */
+export const sqlOf = (database: DataSource): SqlExecutor => sqlExecutorOf(poolOf(database));

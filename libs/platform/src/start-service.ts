@@ -136,10 +136,12 @@ function healthOf(context: ServiceContext, running: RunningService, registry: Me
 async function answersInTime(database: DataSource): Promise<boolean> {
   const done = new AbortController();
   const late = sleep(limits.readinessQueryMs, false, { signal: done.signal }).catch(() => false);
-  const answered = database.query('select 1').then(
-    () => true,
-    () => false,
-  );
+  const answered = poolOf(database)
+    .query('select 1')
+    .then(
+      () => true,
+      () => false,
+    );
   try {
     return await Promise.race([answered, late]);
   } finally {
