@@ -19,5 +19,5 @@ export { makeMemoryEventLog, type MemoryEventLog, type MemoryEventLogOptions } f
 export { migrateEventLog } from './postgres/migrate.ts';
 export { makePostgresEventLog, type PostgresEventLog, type PostgresEventLogOptions } from './postgres/postgres-event-log.ts';
 export { makePostgresCheckpoints, migrateConsumers, type PostgresCheckpointsOptions } from './postgres/postgres-checkpoints.ts';
-export { postgresError } from './postgres/postgres-errors.ts';
+export { isSilence, postgresError } from './postgres/postgres-errors.ts';
 export { openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { makeRelay } from '@plumbline/testing/relay';
 import type { Pool } from 'pg';
+import { Pool as PgPool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeLocalAnnouncements } from '../announce.ts';
 import { verifyChain } from '../chain.ts';
@@ -208,4 +210,19 @@ describe('event log: PostgreSQL only', () => {
     await consumer.stop();
     await own.end();
   });
+});
+
+it('gives up a connection on which the server fell silent, and goes on with another', async () => {
+  const relay = makeRelay(url, 5432);
+  const port = await relay.listen();
+  const through = Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(port) }).href;
+  const quick = new PgPool({ connectionString: through, max: 1, query_timeout: 200 });
+  const transaction = transactionsOf(quick);
+  const ask = () => transaction((tx) => tx.query<{ one: number }>('select 1 as one'));
+  expect(await ask()).toEqual([{ one: 1 }]);
+  relay.silence();
+  await expect(ask()).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+  expect(await ask()).toEqual([{ one: 1 }]);
+  await quick.end();
+  await relay.cut();
 });
