@@ -22,6 +22,8 @@ export const limits = {
   subscriberPauseMs: 150,
   /** A command that doesn't answer sooner has an unknown outcome. */
   commandAnswerMs: 15_000,
+  /** A write that was decided on before the process was stopped leaves it so soon after it goes on. */
+  onTheWayMs: 1_000,
   /** Violations shown of one check. */
   violationsShownMax: 5,
 } as const;

@@ -116,7 +116,7 @@ function surviveBrokenConnections(pool: pg.Pool): void {
   pool.on('acquire', (client) => {
     if (client.listeners('error').includes(ignore)) return;
     client.on('error', ignore);
-    endWhenSilent(client as pg.PoolClient & pg.Client);
+    endWhenSilent(client);
   });
 }
 
