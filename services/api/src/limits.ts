@@ -7,6 +7,8 @@ export const limits = {
   eventsPageMax: 1_000,
   eventsPageDefault: 100,
   eventsWaitSecondsMax: 60,
+  /** Values of one parameter of a filter. */
+  filterValuesMax: 100,
   /** Pages of the feed read for one page of a caller who may see few of the events. */
   feedPagesPerAnswerMax: 10,
   /** Open event streams and waiting pages together. */
