@@ -7,6 +7,7 @@ import { readRunningState, type PlatformState } from './platform/state.ts';
 /** The answer of `npm run -s status -- --json`. Read from the state file and the system; nothing is asked over the network. */
 interface Status {
   api: string | null;
+  grpc: string | null;
   kubeconfig: string | null;
   /** Base of the demo Git server: pushing to any new name below it creates the repository. */
   gitUrl: string | null;
@@ -29,6 +30,7 @@ process.exitCode = state?.phase === 'ready' ? 0 : notStarted;
 function statusOf(current: PlatformState | undefined): Status {
   return {
     api: current?.api ?? null,
+    grpc: current?.grpc ?? null,
     kubeconfig: current?.kubeconfig ?? null,
     gitUrl: current?.gitUrl ?? null,
     username: current?.username ?? null,
@@ -49,6 +51,7 @@ function describe(current: PlatformState | undefined): string {
   if (!current) return 'Plumbline is not running here. `npm start` starts it.';
   const rows: [string, string][] = [
     ['api', current.api ?? '-'],
+    ['grpc', current.grpc ?? '-'],
     ['user', `${current.username ?? '-'} / ${current.password ?? '-'}`],
     ['kubeconfig', current.kubeconfig ?? '-'],
     ['git', current.gitUrl ?? '-'],

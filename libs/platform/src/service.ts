@@ -1,7 +1,7 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
 import type { Clock, Logger, Metrics, NewEvent } from '@plumbline/contracts';
-import type { AnnouncementSource, Consumer, EventLog, RunningConsumer, SqlExecutor } from '@plumbline/event-log';
+import type { AnnouncementSource, ChainedLog, Consumer, EventLog, RunningConsumer, SqlExecutor } from '@plumbline/event-log';
 import type { Jobs } from '@plumbline/jobs';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -32,7 +32,7 @@ export interface ServiceContext<C = unknown> {
   clock: Clock;
   /** Its search_path is the service's own schema; migrations have run. */
   database: DataSource;
-  eventLog: EventLog<SqlExecutor>;
+  eventLog: EventLog<SqlExecutor> & ChainedLog;
   announcements: AnnouncementSource;
   blobs: BlobStore;
   sealer: Sealer;

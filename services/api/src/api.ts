@@ -11,14 +11,20 @@ import { watchApplications } from './applications/catalogue.ts';
 import { makeStatusProjection } from './applications/status-projection.ts';
 import { makeCommands } from './commands/commands.ts';
 import type { Door } from './door.ts';
+import { eventRoutes } from './events/event-service.ts';
+import { EventTail } from './events/event-tail.ts';
+import { serveGrpc } from './events/grpc-server.ts';
 import { watchHead } from './events/head-watch.ts';
+import { mountConnect } from './events/connect-routes.ts';
+import { makeWatchers } from './events/watchers.ts';
 import { guardHttp } from './http.ts';
 import { limits } from './limits.ts';
 import { sqlOf } from '@plumbline/platform';
 import { makeWebhooks } from './webhook/webhooks.ts';
+import type { ApiConfig } from './config.ts';
 
 /** The running door on a given API server. Ready when it knows the accounts, the policy and the applications. */
-export async function startApi(context: ServiceContext, kube: KubeClient): Promise<RunningService> {
+export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeClient): Promise<RunningService> {
   const { announcements, blobs, bus, clock, config, eventLog, log, metrics, sealer, shutdown } = context;
   const { namespace, version, key } = config;
   const database = sqlOf(context.database);
@@ -54,14 +60,30 @@ export async function startApi(context: ServiceContext, kube: KubeClient): Promi
       const { position } = await eventLog.head();
       await accessReader.waitFor(position, limits.readModelWaitMs).catch(() => undefined);
     },
+    log,
+    tail: new EventTail({ eventLog, announcements }),
+    watchers: makeWatchers(limits.eventWatchersMax),
+    chain: eventLog,
+    recordExport: async ({ subject, from, parameters }) => {
+      const id = randomUUID();
+      const data = { command: 'export-events', target: 'log', from, parameters };
+      await eventLog.append([{ stream: `command-${id}`, events: [context.event('CommandAccepted', data, { cause: id, actor: subject, correlation: id })] }]);
+    },
   };
+  const grpc = await serveGrpc({ host: config.httpHost, port: config.grpcPort }, (router) => eventRoutes(router, door));
+  log.info('gRPC is served', { url: grpc.url });
 
   return {
     isReady: () => settings.isKnown() && catalogue.isKnown(),
     module: ApiModule.with(door),
-    configureHttp: (app) => guardHttp(app, door),
+    configureHttp: async (app) => {
+      guardHttp(app, door);
+      await mountConnect(app, (router) => eventRoutes(router, door));
+    },
     stop: async () => {
       headWatch.stop();
+      door.tail.stop();
+      await grpc.stop();
       await Promise.all([catalogue.stop(), settings.stop()]);
       await kube.close();
     },

@@ -1,12 +1,15 @@
 import type { BlobStore } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
-import type { Clock } from '@plumbline/contracts';
+import type { Clock, Logger } from '@plumbline/contracts';
+import type { ChainedLog, EventLog } from '@plumbline/event-log';
 import type { AccessModel } from './access/access-model.ts';
 import type { Caller } from './access/authentication.ts';
 import type { ApplicationCommands } from './applications/application-commands.ts';
 import type { Catalogue } from './applications/catalogue.ts';
 import type { EventPageParts } from './events/event-page.ts';
+import type { EventTail } from './events/event-tail.ts';
 import type { HeadWatch } from './events/head-watch.ts';
+import type { Watchers } from './events/watchers.ts';
 import type { WebhookRequest } from './webhook/webhooks.ts';
 
 /** Everything that the controllers need. */
@@ -28,6 +31,13 @@ export interface Door {
   /** The model of access has passed everything that is in the log now. */
   awaitHead: () => Promise<void>;
   signCaller: (caller: Caller, audience: string) => Promise<string>;
+  log: Logger;
+  /** The end of the log for all live subscribers of this process. */
+  tail: EventTail;
+  watchers: Watchers;
+  chain: EventLog & ChainedLog;
+  /** Reading out the log is recorded as a command: who, from where, what. */
+  recordExport: (asked: { subject: string; from: string; parameters: Readonly<Record<string, unknown>> }) => Promise<void>;
 }
 
 /** Injection token. */

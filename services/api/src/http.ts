@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tokenOf } from './access/authentication.ts';
 import { rememberCaller } from './access/callers.ts';
 import type { Door } from './door.ts';
+import { connectPrefix } from './events/connect-routes.ts';
 
 /** Who isn't logged in reaches these and nothing else. */
 const open = new Set(['GET /healthz', 'GET /readyz', 'GET /api/version', 'POST /api/webhook', 'POST /api/v1/session']);
@@ -33,6 +34,8 @@ async function admit(request: FastifyRequest, door: Door): Promise<void> {
   const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${request.routeOptions.url ?? ''}`;
   if (!open.has(route)) rememberCaller(request, await door.authenticate(tokenOf(request.headers)));
   const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  // Calls of gRPC-Web and Connect have media types of their own, and never those of a form.
+  if (route.startsWith(`POST ${connectPrefix}`)) return;
   if (hasBody && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) throw new UnsupportedMediaType();
 }
 

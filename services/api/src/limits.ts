@@ -35,4 +35,21 @@ export const limits = {
   nameCharsMax: 253,
   selectorCharsMax: 4_096,
   fieldPathsMax: 100,
+  /** What all live subscribers share of the end of the log, in memory. */
+  tailEventsMax: 10_000,
+  tailBytesMax: 32 * 1024 * 1024,
+  /** Growth is told to subscribers at most this often; what came in between goes out together. */
+  coalesceMs: 10,
+  /** One delivery to a subscriber: what a slow one holds besides its socket's buffer. */
+  deliveryEventsMax: 500,
+  deliveryBytesMax: 1024 * 1024,
+  /** Subscribers that are far behind read the log themselves, so many at a time. */
+  catchUpReadsMax: 4,
+  /** How long a client that is cut gets to take the message that says so. */
+  cutGraceMs: 5_000,
+  exportPageEventsMax: 500,
+  exportsMax: 4,
+  grpcRequestBytesMax: 64 * 1024,
+  /** Calls at a time over one connection. */
+  grpcStreamsMax: 200,
 } as const;

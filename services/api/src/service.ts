@@ -7,13 +7,13 @@
  */
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import { defineService } from '@plumbline/platform';
-import { z } from 'zod';
 import { startApi } from './api.ts';
+import { apiConfig } from './config.ts';
 import { CreateApiTables1767225600002 } from './migrations.ts';
 
 export const api = defineService({
   name: 'api',
-  config: z.object({}),
+  config: apiConfig,
   migrations: [CreateApiTables1767225600002],
   start: async (context) => {
     const { config, log, clock } = context;

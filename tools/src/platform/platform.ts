@@ -55,7 +55,8 @@ export async function startPlatform(options: PlatformOptions, context: PlatformC
     store.update({ gitUrl: await startDemoGitServer(options.stateDir, { api, secret: secrets.webhookSecret }, context) });
   }
 
-  const ports = await portsOf(apiPort);
+  const { ports, grpcPort } = await portsOf(apiPort);
+  store.update({ grpc: urlOf(grpcPort) });
   const settings: ServiceSettings = {
     ...infrastructure,
     databaseUrl: infrastructure.postgres.url,
@@ -66,6 +67,7 @@ export async function startPlatform(options: PlatformOptions, context: PlatformC
     key: secrets.key,
     engine,
     ports,
+    grpcPort,
     version: platformVersion(),
   };
   await startServices(options.dev ? [developmentCommand(settings)] : serviceCommands(settings), {
@@ -124,10 +126,10 @@ async function endLeftovers(stateDir: string, tell: (line: string) => void): Pro
   while (ended.some((service) => service.process && isAlive(service.process))) await sleep(limits.readyPollMs);
 }
 
-async function portsOf(apiPort: number): Promise<Record<ServiceName, number>> {
+async function portsOf(apiPort: number): Promise<{ ports: Record<ServiceName, number>; grpcPort: number }> {
   const others = serviceNames.filter((name) => name !== 'api');
-  const free = await freePorts(others.length);
-  return { ...(Object.fromEntries(others.map((name, index) => [name, free[index]])) as Record<ServiceName, number>), api: apiPort };
+  const [grpcPort = 0, ...free] = await freePorts(others.length + 1);
+  return { ports: { ...(Object.fromEntries(others.map((name, index) => [name, free[index]])) as Record<ServiceName, number>), api: apiPort }, grpcPort };
 }
 
 function facts({ kubeconfig, postgres, nats, redis }: Infrastructure, api: string): Partial<PlatformState> {
@@ -142,6 +144,7 @@ function initialState(): PlatformState {
     supervisor,
     startedAt: new Date().toISOString(),
     api: null,
+    grpc: null,
     kubeconfig: null,
     gitUrl: null,
     username: null,

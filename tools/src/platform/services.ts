@@ -25,6 +25,8 @@ export interface ServiceSettings {
   pollSeconds: number;
   version: string;
   ports: Readonly<Record<ServiceName, number>>;
+  /** Of api. */
+  grpcPort: number;
 }
 
 /** The five services as separate processes from their builds. */
@@ -82,6 +84,7 @@ function serviceEnvironment(name: ServiceName, settings: ServiceSettings): NodeJ
     PLUMBLINE_LOG_LEVEL: process.env['PLUMBLINE_LOG_LEVEL'] ?? 'info',
     PLUMBLINE_VERSION: settings.version,
     ...(name === 'repo-watcher' ? { PLUMBLINE_POLL_INTERVAL_SECONDS: String(settings.pollSeconds) } : {}),
+    ...(name === 'api' ? { PLUMBLINE_GRPC_PORT: String(settings.grpcPort) } : {}),
     ...(name === 'renderer' ? { PLUMBLINE_ENGINE: settings.engine } : {}),
   };
 }

@@ -34,6 +34,8 @@ export interface PlatformState {
   supervisor: ProcessIdentity;
   startedAt: string;
   api: string | null;
+  /** Where gRPC clients connect: HTTP/2 without TLS. */
+  grpc: string | null;
   kubeconfig: string | null;
   gitUrl: string | null;
   username: string | null;

@@ -6,6 +6,7 @@ import type { PlatformState } from './state.ts';
 export function describePlatform(state: Readonly<PlatformState>, durationMs: number, { kubectl }: { kubectl: string }): string {
   const rows: [string, string][] = [
     ['API', state.api ?? '-'],
+    ['gRPC', state.grpc ?? '-'],
     ['User', `admin, password ${state.password ?? '(the Secret argocd-initial-admin-secret was removed)'}`],
     ['kubeconfig', state.kubeconfig ?? '-'],
     ...(existsSync(kubectl) ? [['kubectl', `${kubectl} (of the cluster's own version)`] as [string, string]] : []),

@@ -1,21 +1,13 @@
 import { AppError } from '@plumbline/contracts';
-import type { RecordedEvent } from '@plumbline/contracts';
 import type { EventLog } from '@plumbline/event-log';
 import type { Caller } from '../access/authentication.ts';
 import type { StatusProjection } from '../applications/status-projection.ts';
 import { limits } from '../limits.ts';
-
-/** An event as the API shows it. */
-export interface ShownEvent {
-  position: number;
-  id: string;
-  stream: string;
-  version: number;
-  type: string;
-  time: string;
-  actor: string;
-  data: unknown;
-}
+import { eventFilterParameters, parseEventFilter } from './event-filter.ts';
+import type { EventFilter } from './event-filter.ts';
+import { shown } from './shared-event.ts';
+import type { ShownEvent } from './shared-event.ts';
+import { sightOf } from './sight.ts';
 
 export interface EventPage {
   events: ShownEvent[];
@@ -33,65 +25,63 @@ export interface EventPageParts {
   projectedTo: () => number;
 }
 
-/** The events after a position that this caller may see: all, or those of the applications that they may get. */
-export async function readEventPage({ eventLog, statuses, projectedTo }: EventPageParts, caller: Caller, after: number, limit: number): Promise<EventPage> {
-  const seesAll = caller.rights.mayWithAll('applications', 'get');
+/** The events after a position that this caller may see and asks for. */
+export async function readEventPage({ eventLog, statuses, projectedTo }: EventPageParts, caller: Caller, query: PageQuery): Promise<EventPage> {
+  const { after, limit, filter } = query;
+  const sight = sightOf(caller, filter, statuses);
+  // All events are for them: then a page of the log is a page of theirs.
+  const isWhole = !sight.needsOwner && Object.keys(filter).length === 0;
   const events: ShownEvent[] = [];
   let next = after;
   for (let page = 1; ; page++) {
-    const horizon = seesAll ? Infinity : projectedTo();
-    const read = await eventLog.readFeed({ after: next, limit: seesAll ? limit : limits.eventsPageMax });
+    const horizon = sight.needsOwner ? projectedTo() : Infinity;
+    const read = await eventLog.readFeed({ after: next, limit: isWhole ? limit : limits.eventsPageMax });
     for (const event of read.events) {
       if (event.position > horizon || events.length === limit) break;
       next = event.position;
-      if (seesAll || maySee(caller, statuses, event)) events.push(shown(event));
+      if (sight.sees(event)) events.push(shown(event));
     }
-    const isDone = seesAll || events.length === limit || page === limits.feedPagesPerAnswerMax || next !== read.events.at(-1)?.position || next === read.head;
+    const isDone = isWhole || events.length === limit || page === limits.feedPagesPerAnswerMax || next !== read.events.at(-1)?.position || next === read.head;
     if (isDone) return { events, head: read.head, generation: read.generation, next };
   }
 }
 
-function maySee(caller: Caller, statuses: StatusProjection, event: RecordedEvent): boolean {
-  const application = statuses.find(event.stream);
-  return application?.project !== undefined && caller.rights.may('applications', 'get', `${application.project}/${application.name}`);
-}
-
-const shown = ({ position, id, stream, version, type, at, metadata, data }: RecordedEvent): ShownEvent => ({
-  position,
-  id,
-  stream,
-  version,
-  type,
-  time: at,
-  actor: metadata.actor,
-  data,
-});
-
-export interface EventQuery {
+export interface PageQuery {
   after: number;
   limit: number;
+  filter: EventFilter;
+}
+
+export interface EventQuery extends PageQuery {
   waitSeconds: number;
 }
 
-const parameters = {
+const bounds = {
   after: { otherwise: 0, max: Number.MAX_SAFE_INTEGER, min: 0 },
+  before: { otherwise: Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, min: 1 },
   limit: { otherwise: limits.eventsPageDefault, max: limits.eventsPageMax, min: 1 },
   wait: { otherwise: 0, max: limits.eventsWaitSecondsMax, min: 0 },
 } as const;
 
-/** @throws AppError `invalid-argument` with the allowed range, for anything else than these parameters as whole numbers. */
-export function parseEventQuery(query: Readonly<Record<string, unknown>>): EventQuery {
-  for (const name of Object.keys(query)) {
-    if (!(name in parameters))
-      throw new AppError('invalid-argument', `unknown parameter "${name.slice(0, 40)}"; allowed are ${Object.keys(parameters).join(', ')}`);
-  }
-  const read = (name: keyof typeof parameters): number => {
-    const { otherwise, min, max } = parameters[name];
-    const text = query[name];
-    if (text === undefined) return otherwise;
-    const value = typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : NaN;
-    if (!(value >= min && value <= max)) throw new AppError('invalid-argument', `${name} must be a whole number from ${min} to ${max}`);
-    return value;
-  };
-  return { after: read('after'), limit: read('limit'), waitSeconds: read('wait') };
+/** @throws AppError `invalid-argument` with what is allowed, for any other parameter and for values out of range. */
+export function parseEventQuery(query: Readonly<Record<string, unknown>>, namespace: string): EventQuery {
+  refuseUnknown(query, ['after', 'limit', 'wait', ...eventFilterParameters]);
+  const filter = parseEventFilter(query, namespace);
+  return { after: wholeNumber('after', query['after']), limit: wholeNumber('limit', query['limit']), waitSeconds: wholeNumber('wait', query['wait']), filter };
+}
+
+/** Names that are not among those allowed are refused, never ignored: who asks for less must not get everything. */
+export function refuseUnknown(query: Readonly<Record<string, unknown>>, allowed: readonly string[]): void {
+  const unknown = Object.keys(query).find((name) => !allowed.includes(name));
+  if (unknown !== undefined) throw new AppError('invalid-argument', `unknown parameter "${unknown.slice(0, 40)}"; allowed are ${allowed.join(', ')}`);
+}
+
+/** A parameter as it was given: text, or a number that another interface read already. */
+export function wholeNumber(name: keyof typeof bounds, given: unknown): number {
+  const { otherwise, min, max } = bounds[name];
+  if (given === undefined) return otherwise;
+  const text = typeof given === 'bigint' || typeof given === 'number' ? String(given) : given;
+  const value = typeof text === 'string' && /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= min && value <= max)) throw new AppError('invalid-argument', `${name} must be a whole number from ${min} to ${max}`);
+  return value;
 }

@@ -1,60 +1,70 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Caller } from '../access/authentication.ts';
+import { AppError } from '@plumbline/contracts';
+import { httpErrorOf } from '@plumbline/platform';
 import { limits } from '../limits.ts';
-import { readEventPage } from './event-page.ts';
-import type { EventPageParts } from './event-page.ts';
-import type { HeadWatch } from './head-watch.ts';
-
-export interface EventStreamParts extends EventPageParts {
-  headWatch: HeadWatch;
-  /** The caller as they now are; throws once their token no longer counts. */
-  renew: () => Promise<Caller>;
-  signal: AbortSignal;
-}
+import type { Delivery } from './subscription.ts';
 
 /**
- * The log as server-sent events, from after a position, until the client goes or its token no longer counts. Every
- * message carries the position to resume from as its id; `head` tells, each 15 seconds, how far the log is. A client that
- * takes nothing for 30 seconds is cut, and resumes.
+ * Deliveries as server-sent events, until they end. Every message carries the position to resume from as its id. A client
+ * that takes nothing for 30 seconds is cut; the last message says so, and from where to resume.
+ *
+ * What fails before the first delivery is thrown, with the response untouched; later it is the last message.
  */
-export async function streamEvents(response: ServerResponse, after: number, parts: EventStreamParts): Promise<void> {
-  const { headWatch, renew, signal } = parts;
+export async function streamEvents(response: ServerResponse, deliveries: AsyncGenerator<Delivery>, signal: AbortSignal): Promise<void> {
+  let next = await deliveries.next();
+  let position = 0;
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
-  let position = after;
-  let saidAt = 0;
-  while (!signal.aborted) {
-    const page = await readEventPage(parts, await renew(), position, limits.eventsPageDefault);
-    for (const event of page.events) {
-      if (!(await send(response, `id: ${event.position}\ndata: ${JSON.stringify(event)}\n\n`, signal))) return;
+  try {
+    for (; next.done !== true; next = await deliveries.next()) {
+      position = positionOf(next.value);
+      if (!(await send(response, textOf(next.value), signal))) break;
     }
-    const moved = page.next > position;
-    position = page.next;
-    if (performance.now() - saidAt >= limits.heartbeatMs || saidAt === 0) {
-      saidAt = performance.now();
-      if (
-        !(await send(
-          response,
-          `: heartbeat\nevent: head\nid: ${position}\ndata: ${JSON.stringify({ head: page.head, generation: page.generation })}\n\n`,
-          signal,
-        ))
-      )
-        return;
-    }
-    if (position < page.head) {
-      // More is there; if it may not be shown before it is projected, that takes a moment.
-      if (!moved) await pause(limits.projectionPauseMs, signal);
-    } else await headWatch.waitFor(position, limits.streamCheckMs, signal);
+  } catch (error) {
+    const { body } = httpErrorOf(error, () => AppError.from(error).code);
+    await end(response, `event: error\ndata: ${JSON.stringify({ ...body, resumeFrom: position })}\n\n`);
+    return;
+  } finally {
+    await deliveries.return(undefined);
   }
+  if (signal.aborted || response.destroyed) return;
+  const reason = `nothing was taken for ${limits.streamDrainMs / 1000} seconds`;
+  await end(response, `event: cut\nid: ${position}\ndata: ${JSON.stringify({ reason, resumeFrom: position })}\n\n`);
 }
 
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
+function positionOf(delivery: Delivery): number {
+  switch (delivery.kind) {
+    case 'events':
+      return delivery.batch.next;
+    case 'head':
+      return delivery.position;
+    case 'generation-changed':
+      return delivery.resumeFrom;
+  }
+}
+
+function textOf(delivery: Delivery): string | Buffer {
+  switch (delivery.kind) {
+    case 'events':
+      return delivery.batch.sse();
+    case 'head': {
+      const { position, head, generation } = delivery;
+      return `: heartbeat\nevent: head\nid: ${position}\ndata: ${JSON.stringify({ head, generation, position })}\n\n`;
+    }
+    case 'generation-changed': {
+      const { generation, resumeFrom } = delivery;
+      return `event: generation-changed\nid: ${resumeFrom}\ndata: ${JSON.stringify({ generation, resumeFrom })}\n\n`;
+    }
+  }
+}
+
 /** False: the client is gone, or took nothing for too long. */
-async function send(response: ServerResponse, text: string, signal: AbortSignal): Promise<boolean> {
+export async function send(response: ServerResponse, text: string | Buffer, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted || response.destroyed) return false;
   if (response.write(text)) return true;
   const patience = AbortSignal.any([signal, AbortSignal.timeout(limits.streamDrainMs)]);
@@ -64,4 +74,10 @@ async function send(response: ServerResponse, text: string, signal: AbortSignal)
   } catch {
     return false;
   }
+}
+
+/** The last words, for which a client that is slow gets some time. */
+export async function end(response: ServerResponse, text: string): Promise<void> {
+  response.end(text);
+  await once(response, 'finish', { signal: AbortSignal.timeout(limits.cutGraceMs) }).catch(() => undefined);
 }

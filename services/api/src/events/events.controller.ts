@@ -6,14 +6,16 @@ import type { Caller } from '../access/authentication.ts';
 import { DOOR } from '../door.ts';
 import type { Door } from '../door.ts';
 import { limits } from '../limits.ts';
-import { parseEventQuery, readEventPage } from './event-page.ts';
+import { parseEventQuery, readEventPage, wholeNumber } from './event-page.ts';
 import type { EventPage, EventQuery } from './event-page.ts';
 import { pause, streamEvents } from './event-stream.ts';
+import { demandExport, exportEvents, parseExportQuery } from './export.ts';
+import { subscribe } from './subscription.ts';
 
 @Controller('api/v1/events')
 export class EventsController {
   readonly #door: Door;
-  #watchers = 0;
+  #exports = 0;
 
   constructor(@Inject(DOOR) door: unknown) {
     this.#door = door as Door;
@@ -28,31 +30,57 @@ export class EventsController {
     const request = incoming as FastifyRequest;
     const reply = outgoing as FastifyReply;
     const caller = callerOf(request);
-    const wanted = parseEventQuery(query);
     const isStream = (request.headers.accept ?? '').includes('text/event-stream');
-    if (!isStream && wanted.waitSeconds === 0) return readEventPage(this.#door.events, caller, wanted.after, wanted.limit);
+    const { generation, ...rest } = query;
+    const wanted = parseEventQuery(isStream ? rest : query, this.#door.namespace);
+    if (!isStream && wanted.waitSeconds === 0) return readEventPage(this.#door.events, caller, wanted);
+    return this.#door.watchers.hold(() =>
+      this.#whileConnected(reply, async (signal) => {
+        if (!isStream) return this.#waitForPage(caller, wanted, signal);
+        const resume = request.headers['last-event-id'];
+        const after = resume === undefined ? wanted.after : wholeNumber('after', resume);
+        await this.#stream(reply, caller, { ...wanted, after, ...(typeof generation === 'string' ? { generation } : {}) }, signal);
+        return undefined;
+      }),
+    );
+  }
 
-    if (this.#watchers >= limits.eventWatchersMax) throw new AppError('resource-exhausted', 'too many open event streams; try again later', { retry: 'later' });
-    this.#watchers++;
+  /** Reading the record is recorded. */
+  @Get('export')
+  async export(@Req() incoming: unknown, @Query() query: Record<string, unknown>, @Res({ passthrough: true }) outgoing: unknown): Promise<void> {
+    const request = incoming as FastifyRequest;
+    const reply = outgoing as FastifyReply;
+    const caller = callerOf(request);
+    const wanted = parseExportQuery(query, this.#door.namespace);
+    demandExport(caller, wanted.filter);
+    if (this.#exports >= limits.exportsMax) throw new AppError('resource-exhausted', 'too many exports at once; try again later', { retry: 'later' });
+    this.#exports++;
+    try {
+      await this.#door.recordExport({ subject: caller.subject, from: request.ip, parameters: query });
+      await this.#whileConnected(reply, (signal) =>
+        this.#hijacked(reply, () => exportEvents(reply.raw, wanted, { ...this.#door.events, eventLog: this.#door.chain, caller, signal })),
+      );
+    } finally {
+      this.#exports--;
+    }
+  }
+
+  async #whileConnected<T>(reply: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const gone = new AbortController();
     const onClose = (): void => gone.abort();
     reply.raw.on('close', onClose);
-    const signal = AbortSignal.any([gone.signal, this.#door.shutdown]);
     try {
-      if (!isStream) return await this.#waitForPage(caller, wanted, signal);
-      await this.#stream(request, reply, caller, wanted, signal);
-      return undefined;
+      return await work(AbortSignal.any([gone.signal, this.#door.shutdown]));
     } finally {
-      this.#watchers--;
       reply.raw.off('close', onClose);
     }
   }
 
-  async #waitForPage(caller: Caller, { after, limit, waitSeconds }: EventQuery, signal: AbortSignal): Promise<EventPage> {
+  async #waitForPage(caller: Caller, { after, limit, filter, waitSeconds }: EventQuery, signal: AbortSignal): Promise<EventPage> {
     const { events, headWatch } = this.#door;
     const endsAt = performance.now() + waitSeconds * 1000;
     for (let position = after; ;) {
-      const page = await readEventPage(events, caller, position, limit);
+      const page = await readEventPage(events, caller, { after: position, limit, filter });
       const leftMs = endsAt - performance.now();
       if (page.events.length > 0 || leftMs <= 0 || signal.aborted) return page;
       // Behind the head without progress: the projection is a moment behind, or somebody asks from beyond the end.
@@ -62,17 +90,21 @@ export class EventsController {
     }
   }
 
-  async #stream(request: FastifyRequest, reply: FastifyReply, caller: Caller, { after }: EventQuery, signal: AbortSignal): Promise<void> {
-    const resume = request.headers['last-event-id'];
-    const from = resume === undefined ? after : parseEventQuery({ after: resume }).after;
-    const { authenticate, events, headWatch } = this.#door;
-    reply.hijack();
+  async #stream(reply: FastifyReply, caller: Caller, wanted: EventQuery & { generation?: string }, signal: AbortSignal): Promise<void> {
+    const { authenticate, events, tail } = this.#door;
+    const deliveries = subscribe({ ...events, tail, signal, renew: () => authenticate(caller.token) }, wanted);
+    await this.#hijacked(reply, () => streamEvents(reply.raw, deliveries, signal));
+  }
+
+  /** Writes the raw response; what fails before its first byte is answered as every other error. */
+  async #hijacked(reply: FastifyReply, write: () => Promise<void>): Promise<void> {
     try {
-      await streamEvents(reply.raw, from, { ...events, headWatch, signal, renew: () => authenticate(caller.token) });
-    } catch {
-      // The status is sent: all that can be said is to end it. The client comes back and is told why.
-    } finally {
-      reply.raw.destroy();
+      await write();
+    } catch (error) {
+      if (!reply.raw.headersSent) throw error;
     }
+    // The status is sent: all that can be said is to end it. The client comes back and is told why.
+    reply.hijack();
+    reply.raw.destroy();
   }
 }
