@@ -52,4 +52,5 @@ export const limits = {
   grpcRequestBytesMax: 64 * 1024,
   /** Calls at a time over one connection. */
   grpcStreamsMax: 200,
+  grpcCloseMs: 1_000,
 } as const;

@@ -1,6 +1,7 @@
 import { constants, createServer } from 'node:http2';
 import type { Http2ServerRequest, ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createContextValues } from '@connectrpc/connect';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
@@ -55,14 +56,13 @@ export async function serveGrpc(address: { host: string; port: number }, routes:
   const { address: host, port, family } = server.address() as AddressInfo;
   return {
     url: `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`,
-    stop: () =>
-      new Promise((resolve) => {
-        clearInterval(sweep);
-        server.close(() => resolve());
-        for (const session of sessions) session.close();
-        setTimeout(() => {
-          for (const session of sessions) session.destroy();
-        }, limits.cutGraceMs).unref();
-      }),
+    async stop() {
+      clearInterval(sweep);
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const session of sessions) session.close();
+      // Subscriptions end by the signal of the process; a client that keeps its connection gets no more time than that takes.
+      await Promise.race([closed, sleep(limits.grpcCloseMs, undefined, { ref: false })]);
+      for (const session of sessions) session.destroy();
+    },
   };
 }
