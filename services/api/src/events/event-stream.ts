@@ -12,14 +12,19 @@ import type { Delivery } from './subscription.ts';
  *
  * What fails before the first delivery is thrown, with the response untouched; later it is the last message.
  */
-export async function streamEvents(response: ServerResponse, deliveries: AsyncGenerator<Delivery>, signal: AbortSignal): Promise<void> {
+export async function streamEvents(
+  response: ServerResponse,
+  deliveries: AsyncGenerator<Delivery>,
+  signal: AbortSignal,
+  patienceMs: number = limits.streamDrainMs,
+): Promise<void> {
   let next = await deliveries.next();
   let position = 0;
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
   try {
     for (; next.done !== true; next = await deliveries.next()) {
       position = positionOf(next.value);
-      if (!(await send(response, textOf(next.value), signal))) break;
+      if (!(await send(response, textOf(next.value), signal, patienceMs))) break;
     }
   } catch (error) {
     const { body } = httpErrorOf(error, () => AppError.from(error).code);
@@ -29,7 +34,7 @@ export async function streamEvents(response: ServerResponse, deliveries: AsyncGe
     await deliveries.return(undefined);
   }
   if (signal.aborted || response.destroyed) return;
-  const reason = `nothing was taken for ${limits.streamDrainMs / 1000} seconds`;
+  const reason = `nothing was taken for ${patienceMs / 1000} seconds`;
   await end(response, `event: cut\nid: ${position}\ndata: ${JSON.stringify({ reason, resumeFrom: position })}\n\n`);
 }
 
@@ -64,10 +69,10 @@ function textOf(delivery: Delivery): string | Buffer {
 }
 
 /** False: the client is gone, or took nothing for too long. */
-export async function send(response: ServerResponse, text: string | Buffer, signal: AbortSignal): Promise<boolean> {
+export async function send(response: ServerResponse, text: string | Buffer, signal: AbortSignal, patienceMs: number = limits.streamDrainMs): Promise<boolean> {
   if (signal.aborted || response.destroyed) return false;
   if (response.write(text)) return true;
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(limits.streamDrainMs)]);
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
   try {
     await once(response, 'drain', { signal: patience });
     return true;
