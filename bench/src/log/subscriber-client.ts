@@ -55,7 +55,7 @@ function followEvents({ url, token, after }: ClientTask): Promise<void> {
     let rest = '';
     const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
     const call = request(`${url}/api/v1/events?after=${after}`, { headers }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`answered ${response.statusCode}`));
+      if (response.statusCode !== 200) return reject(new Error(`answered ${response.statusCode}`));
       resolve();
       response.setEncoding('utf8');
       response.on('data', (text: string) => {

@@ -22,8 +22,6 @@ export interface EventOwner {
 export const eventFilterParameters = ['category', 'application', 'project', 'type'] as const;
 type Parameter = (typeof eventFilterParameters)[number];
 
-export const emptyEventFilter: EventFilter = {};
-
 /**
  * Reads a filter from parameters of that name. What isn't a filter's parameter is not looked at: whoever calls refuses it.
  *

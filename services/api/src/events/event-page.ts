@@ -5,8 +5,8 @@ import type { StatusProjection } from '../applications/status-projection.ts';
 import { limits } from '../limits.ts';
 import { eventFilterParameters, parseEventFilter } from './event-filter.ts';
 import type { EventFilter } from './event-filter.ts';
-import { shown } from './shared-event.ts';
-import type { ShownEvent } from './shared-event.ts';
+import { shown } from './wire-event.ts';
+import type { ShownEvent } from './wire-event.ts';
 import { sightOf } from './sight.ts';
 
 export interface EventPage {

@@ -1,5 +1,5 @@
-import { Code, ConnectError, createContextKey } from '@connectrpc/connect';
-import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
+import { ConnectError, createContextKey } from '@connectrpc/connect';
+import type { Code, ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { create } from '@bufbuild/protobuf';
 import { AppError, errorCodeTable } from '@plumbline/contracts';
 import { EventService, SubscribeResponseSchema } from '@plumbline/contracts/events-proto';
@@ -10,7 +10,7 @@ import { tokenOf } from '../access/authentication.ts';
 import type { Door } from '../door.ts';
 import { parseEventFilter } from './event-filter.ts';
 import { readEventPage, wholeNumber } from './event-page.ts';
-import { eventMessage } from './shared-event.ts';
+import { eventMessage } from './wire-event.ts';
 import { subscribe } from './subscription.ts';
 import type { Delivery } from './subscription.ts';
 
@@ -108,6 +108,7 @@ function refuse(thrown: unknown, { log }: EventDoor): never {
     log.error('call failed', { incident, error: thrown });
     return incident;
   });
-  const code = AppError.is(thrown) ? errorCodeTable[thrown.code].grpc : Code.Internal;
-  throw new ConnectError(body.message, code as Code);
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- Connect's codes have gRPC's numbers
+  const code: Code = errorCodeTable[AppError.is(thrown) ? thrown.code : 'internal'].grpc;
+  throw new ConnectError(body.message, code);
 }

@@ -2,12 +2,12 @@ import { AppError } from '@plumbline/contracts';
 import type { Announcement, RecordedEvent } from '@plumbline/contracts';
 import type { AnnouncementSource, EventLog, FeedPage } from '@plumbline/event-log';
 import { limits } from '../limits.ts';
-import { SharedEvent } from './shared-event.ts';
+import { WireEvent } from './wire-event.ts';
 import type { Sight } from './sight.ts';
 
 /** What a subscriber takes at once. */
 export interface Batch {
-  events: readonly SharedEvent[];
+  events: readonly WireEvent[];
   /** Everything up to here is in `events` or not for this subscriber. */
   next: number;
   /** The events as server-sent events; made once for all subscribers that take this batch. */
@@ -37,7 +37,7 @@ export class EventTail {
   readonly #waiting = new Set<() => void>();
   readonly #queue: (() => void)[] = [];
   #batches = new Map<string, Batch>();
-  #events: SharedEvent[] = [];
+  #events: WireEvent[] = [];
   #sizeBytes = 0;
   #to = 0;
   #generation = unknownGeneration;
@@ -164,7 +164,7 @@ export class EventTail {
   #add(events: readonly RecordedEvent[]): void {
     if (events.length === 0) return;
     for (const event of events) {
-      const shared = new SharedEvent(event);
+      const shared = new WireEvent(event);
       this.#events.push(shared);
       this.#sizeBytes += shared.sizeBytes;
       this.#to = event.position;
@@ -191,7 +191,7 @@ export class EventTail {
     }
     if (page.events.length === 0) throw new AppError('unavailable', `the log could not be read after position ${after}; resume from there`, { retry: 'later' });
     return batchOf(
-      page.events.map((event) => new SharedEvent(event)),
+      page.events.map((event) => new WireEvent(event)),
       0,
       { after, sight, horizon },
     );
@@ -215,8 +215,8 @@ const unknownGeneration = '';
 
 const emptyBatch = (next: number): Batch => ({ events: [], next, sse: () => Buffer.alloc(0) });
 
-function batchOf(from: readonly SharedEvent[], start: number, { after, sight, horizon }: { after: number; sight: Sight; horizon: number }): Batch {
-  const events: SharedEvent[] = [];
+function batchOf(from: readonly WireEvent[], start: number, { after, sight, horizon }: { after: number; sight: Sight; horizon: number }): Batch {
+  const events: WireEvent[] = [];
   let next = after;
   let sizeBytes = 0;
   for (let index = start; index < from.length; index++) {

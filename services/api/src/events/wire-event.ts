@@ -39,7 +39,7 @@ export const eventMessage = (event: RecordedEvent, dataJson: string): Omit<Event
 });
 
 /** An event with its forms on the wire, each made once however many subscribers take it. */
-export class SharedEvent {
+export class WireEvent {
   readonly event: RecordedEvent;
   readonly #dataJson: string;
   /** About what it holds in memory. */
