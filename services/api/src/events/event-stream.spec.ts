@@ -39,7 +39,7 @@ function makeLog() {
   const stop = new AbortController();
   const parts = { tail, statuses: { find: () => undefined }, projectedTo: () => 0, renew: async () => caller, signal: stop.signal };
   const follow = (wanted: Partial<Wanted> = {}) => subscribe(parts, { after: 0, filter: {}, ...wanted });
-  return { eventLog, say, follow, tail, stop, reads: () => reads };
+  return { announcements, eventLog, say, follow, tail, stop, reads: () => reads };
 }
 
 /** Positions of the events, until there are so many. */
@@ -92,6 +92,29 @@ describe('a subscription', () => {
     await say(3);
     eventLog.readFeed = () => Promise.reject(new AppError('gone', 'the oldest event is 2', { details: { oldest: 2 } }));
     await expect(follow().next()).rejects.toMatchObject({ code: 'gone', details: { oldest: 2 } });
+  });
+
+  it('begins where the log ends now, though the last one left while the log was read (it began where it had ended then)', async () => {
+    const { announcements, eventLog, say, stop, tail } = makeLog();
+    await say(1);
+    const seat = await tail.join(stop.signal);
+    const { promise: isAllowed, resolve: allow } = Promise.withResolvers<void>();
+    const { promise: isRead, resolve: read } = Promise.withResolvers<void>();
+    const { readFeed } = eventLog;
+    eventLog.readFeed = async (query) => {
+      const page = await readFeed(query);
+      read();
+      await isAllowed;
+      return page;
+    };
+    announcements.announce({ generation: tail.generation, from: 2, to: 2 });
+    await isRead;
+    seat.leave();
+    allow();
+    await new Promise((resolve) => setImmediate(resolve));
+    await say(5);
+    await tail.join(stop.signal);
+    expect(tail.head).toBe(6);
   });
 
   it('ends with the signal', async () => {

@@ -42,6 +42,8 @@ export class EventTail {
   #to = 0;
   #generation = unknownGeneration;
   #seats = 0;
+  /** Counts how often the last one has left. */
+  #audience = 0;
   #catchingUp = 0;
   #filling: Promise<void> | undefined;
   #wakeTimer: NodeJS.Timeout | undefined;
@@ -71,7 +73,8 @@ export class EventTail {
   /** @throws AppError `unavailable` when the log can't be asked where it ends. */
   async join(signal: AbortSignal): Promise<Seat> {
     this.#seats++;
-    if (this.#generation === unknownGeneration) await this.#fill();
+    // Twice: the first may be the end of a reading for those who have left.
+    for (let tries = 0; tries < 2 && this.#generation === unknownGeneration; tries++) await this.#fill();
     if (this.#generation === unknownGeneration) {
       this.#seats--;
       throw new AppError('unavailable', 'the event log does not answer; try again in a moment', { retry: 'later' });
@@ -94,7 +97,9 @@ export class EventTail {
         signal.removeEventListener('abort', onAbort);
         if (wake !== undefined) this.#waiting.delete(wake);
         // Nobody listens: what happens now is not kept, so the next one begins anew.
-        if (--this.#seats === 0) this.#restart({ position: 0, generation: unknownGeneration });
+        if (--this.#seats > 0) return;
+        this.#audience++;
+        this.#restart({ position: 0, generation: unknownGeneration });
       },
     };
   }
@@ -138,14 +143,16 @@ export class EventTail {
   }
 
   async #readOn(): Promise<void> {
-    if (this.#generation === unknownGeneration) return this.#restart(await this.#parts.eventLog.head());
     for (;;) {
+      const audience = this.#audience;
+      const isNew = this.#generation === unknownGeneration;
       const after = this.#to;
-      const page = await this.#parts.eventLog.readFeed({ after, limit: limits.eventsPageMax });
-      if (page.generation !== this.#generation) {
-        this.#restart({ position: page.head, generation: page.generation });
-        return;
-      }
+      const page = isNew ? undefined : await this.#parts.eventLog.readFeed({ after, limit: limits.eventsPageMax });
+      const head = page === undefined ? await this.#parts.eventLog.head() : { position: page.head, generation: page.generation };
+      // All left while it was read: what is not kept current is not kept, and who came since begins with what is true now.
+      if (this.#seats === 0) return;
+      if (audience !== this.#audience) continue;
+      if (page?.generation !== this.#generation) return this.#restart(head);
       // What was announced meanwhile is there already.
       this.#add(page.events.filter((event) => event.position > this.#to));
       if (this.#to >= page.head) return;
