@@ -13,6 +13,7 @@ const admin: Readonly<Record<string, readonly string[]>> = {
   gpgkeys: ['get', 'create', 'delete'],
   logs: ['get'],
   exec: ['create'],
+  subscriptions: ['get', 'create', 'update', 'delete'],
 };
 
 const withProject = new Set(['applications', 'applicationsets', 'logs', 'exec']);

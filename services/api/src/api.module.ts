@@ -7,6 +7,7 @@ import { EventsController } from './events/events.controller.ts';
 import { HistoryController } from './history/history.controller.ts';
 import { ProjectsController } from './projects/projects.controller.ts';
 import { SessionController } from './session/session.controller.ts';
+import { SubscriptionsController } from './subscriptions/subscriptions.controller.ts';
 import { SystemController } from './system/system.controller.ts';
 import { WebhookController } from './webhook/webhook.controller.ts';
 
@@ -15,7 +16,7 @@ export class ApiModule {
   static with(door: Door): DynamicModule {
     return {
       module: ApiModule,
-      controllers: [ApplicationsController, EventsController, HistoryController, ProjectsController, SessionController, SystemController, WebhookController],
+      controllers: [ApplicationsController, EventsController, HistoryController, ProjectsController, SessionController, SystemController, WebhookController, SubscriptionsController],
       providers: [{ provide: DOOR, useValue: door }],
     };
   }

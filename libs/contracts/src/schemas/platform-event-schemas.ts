@@ -41,4 +41,13 @@ export const platformEventSchemas = {
   ServiceStarted: z.object({ ...instance, version: z.string() }),
   ServiceExited: z.object({ ...instance, code: z.number().nullable(), signal: z.string().nullable(), restartInMs: z.number() }),
   LogHeadSigned: z.object({ position: z.number(), hash: z.string(), generation: z.string(), keyId: z.string(), signature: z.string() }),
+  SubscriptionDisabled: z.object({ name: z.string(), uid: z.string(), reason: z.string() }),
+  DeliveryDeadLettered: z.object({
+    name: z.string(),
+    uid: z.string(),
+    position: z.number(),
+    eventId: z.string(),
+    reason: z.string(),
+    tries: z.number(),
+  }),
 };
