@@ -78,8 +78,6 @@ export const limits = {
   deliveryRefusalsMax: 3,
   /** Everything that waits is looked for this often, whoever forgot to say so. */
   deliverySweepMs: 20_000,
-  deadLettersPageMax: 1_000,
-  deadLettersPageDefault: 100,
   /** At most one event about dead letters per subscription in this time. */
   deadLetterNoticeMs: 60_000,
   /** Events read at once for a subscription that begins in the past. */

@@ -30,7 +30,7 @@ export const subscriptionPatch = z.strictObject({ url: url.optional(), filter: f
 /** `POST /subscriptions/{name}/dead-letters/replay`. */
 export const replayBody = z.union([
   z.strictObject({ all: z.literal(true) }),
-  z.strictObject({ positions: z.array(z.number().int().min(1)).min(1).max(limits.deadLettersPageMax) }),
+  z.strictObject({ positions: z.array(z.number().int().min(1)).min(1).max(limits.eventsPageMax) }),
 ]);
 
 /** A subscription as the API shows it: without its key. */

@@ -1,5 +1,4 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query, Req } from '@nestjs/common';
-import { AppError } from '@plumbline/contracts';
 import type { FastifyRequest } from 'fastify';
 import { callerOf } from '../access/callers.ts';
 import type { Asker } from '../applications/application-commands.ts';
@@ -7,7 +6,6 @@ import { parse } from '../applications/requests.ts';
 import { DOOR } from '../door.ts';
 import type { Door } from '../door.ts';
 import { wholeNumber } from '../events/event-page.ts';
-import { limits } from '../limits.ts';
 import type { DeadLetter } from './delivery-table.ts';
 import { replayBody, subscriptionBody, subscriptionPatch } from './subscription-commands.ts';
 import type { ShownSubscription } from './subscription-commands.ts';
@@ -53,9 +51,7 @@ export class SubscriptionsController {
     @Param('name') name: string,
     @Query() query: Record<string, unknown>,
   ): Promise<{ items: DeadLetter[]; next?: number }> {
-    const limit = query['limit'] === undefined ? limits.deadLettersPageDefault : wholeNumber(query, 'limit');
-    if (limit < 1 || limit > limits.deadLettersPageMax) throw new AppError('invalid-argument', `limit is 1 to ${limits.deadLettersPageMax}`);
-    const after = query['after'] === undefined ? 0 : wholeNumber(query, 'after');
+    const [after, limit] = [wholeNumber(query, 'after'), wholeNumber(query, 'limit')];
     const items = await this.#door.subscriptions.deadLetters(callerOf(request), name, { after, limit });
     const last = items.at(-1);
     return { items, ...(last === undefined || items.length < limit ? {} : { next: last.position }) };
