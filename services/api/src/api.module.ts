@@ -16,7 +16,16 @@ export class ApiModule {
   static with(door: Door): DynamicModule {
     return {
       module: ApiModule,
-      controllers: [ApplicationsController, EventsController, HistoryController, ProjectsController, SessionController, SystemController, WebhookController, SubscriptionsController],
+      controllers: [
+        ApplicationsController,
+        EventsController,
+        HistoryController,
+        ProjectsController,
+        SessionController,
+        SystemController,
+        WebhookController,
+        SubscriptionsController,
+      ],
       providers: [{ provide: DOOR, useValue: door }],
     };
   }

@@ -136,7 +136,11 @@ async function deliver(parts: DelivererParts, claimed: Claimed, signal: AbortSig
 }
 
 const outcomeOf = (settlement: Settlement): string =>
-  settlement.kind === 'done' ? (settlement.isDelivered ? 'delivered' : 'not-wanted') : { 'dead-letter': 'dead-letter', again: 'failed', release: 'put-back' }[settlement.kind];
+  settlement.kind === 'done'
+    ? settlement.isDelivered
+      ? 'delivered'
+      : 'not-wanted'
+    : { 'dead-letter': 'dead-letter', again: 'failed', release: 'put-back' }[settlement.kind];
 
 /** One try; what to do then. */
 async function attempt(parts: DelivererParts, claimed: Claimed, signal: AbortSignal): Promise<Settlement> {

@@ -40,7 +40,9 @@ export function watchSubscriptions(parts: RegisterParts): Register {
   let running: Promise<void> = Promise.resolve();
   const reconcile = (): Promise<void> => {
     running = running.then(() => (isStopped || !watch.hasSynced() ? undefined : reconcileAll(parts, declared)));
-    running = running.catch((error: unknown) => log.warn('subscriptions could not be brought up to date; tried again', { error: AppError.from(error).message }));
+    running = running.catch((error: unknown) =>
+      log.warn('subscriptions could not be brought up to date; tried again', { error: AppError.from(error).message }),
+    );
     return running;
   };
   const take = (object: KubeObject): Declaration => {

@@ -105,11 +105,7 @@ const commandOf = ({ caller, from }: Asker, command: string, target: string, par
   from,
 });
 
-async function create(
-  parts: SubscriptionCommandsParts,
-  asker: Asker,
-  body: z.infer<typeof subscriptionBody>,
-): Promise<ShownSubscription & { secret: string }> {
+async function create(parts: SubscriptionCommandsParts, asker: Asker, body: z.infer<typeof subscriptionBody>): Promise<ShownSubscription & { secret: string }> {
   const { kube, namespace, commands, subscriptions, eventLog } = parts;
   demand(asker.caller, 'subscriptions', 'create', body.name);
   const host = hostOf(checkUrl(body.url, subscriptions.policy()));

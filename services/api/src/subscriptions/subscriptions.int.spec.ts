@@ -82,7 +82,15 @@ async function call(method: string, path: string, body?: unknown, as = 'admin:lo
   return { status: response.status, text, body: text === '' ? undefined : JSON.parse(text) };
 }
 const positionsAt = (receiver: Receiver, path: string): number[] => receiver.heard.filter((each) => each.path === path).map((each) => each.event.position);
-const declared = (name: string, project: string) => ({ namespace: 'argocd', uid: 'u', name, project, spec: { project, destination: {} }, specHash: '', sealedSpec: '' });
+const declared = (name: string, project: string) => ({
+  namespace: 'argocd',
+  uid: 'u',
+  name,
+  project,
+  spec: { project, destination: {} },
+  specHash: '',
+  sealedSpec: '',
+});
 
 beforeAll(async () => {
   installation = await makeInstallation();
@@ -121,7 +129,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
     expect(created).toMatchObject({ status: 201, body: { name: 'all', subject: 'admin', secret: expect.stringMatching(/^whsec_/) } });
     const { secret } = created.body;
     await vi.waitFor(() => expect(receiver.heard).toHaveLength(2), soon);
-    const position = await say('application-argocd/web/u', 'HealthChanged', { health: 'Healthy' });
+    const position = await say('application-argocd/web/u', 'HealthChanged', { status: 'Healthy', resources: [], gone: [] });
     await vi.waitFor(() => expect(receiver.heard).toHaveLength(3), soon);
 
     const { headers, body, event } = receiver.heard[2]!;
@@ -133,11 +141,13 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       subject: 'application-argocd/web/u',
       position,
       streamversion: 2,
-      data: { health: 'Healthy' },
+      data: { status: 'Healthy' },
     });
     expect(headers['webhook-id']).toBe(event.id);
     const signed = `${headers['webhook-id'] as string}.${headers['webhook-timestamp'] as string}.${body}`;
-    const mac = createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64')).update(signed).digest('base64');
+    const mac = createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64'))
+      .update(signed)
+      .digest('base64');
     expect(headers['webhook-signature']).toBe(`v1,${mac}`);
 
     await vi.waitFor(async () => expect((await call('GET', '/all')).body).toMatchObject({ pending: 0, deadLetters: 0, lastSuccess: expect.any(String) }), soon);
@@ -148,7 +158,10 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
     expect(tables.length).toBeGreaterThan(5);
     for (const { schema, name } of tables) {
       const rows = await sqlOf(services[0]!.context.database).query<{ row: string }>(`select t::text as row from "${schema}"."${name}" t`);
-      expect(rows.some(({ row }) => row.includes(secret.slice(6)) || row.includes(`${receiver.url}/all`)), name).toBe(false);
+      expect(
+        rows.some(({ row }) => row.includes(secret.slice(6)) || row.includes(`${receiver.url}/all`)),
+        name,
+      ).toBe(false);
     }
   });
 
@@ -162,7 +175,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
     await configure({ 'accounts.eve': 'login', 'plumbline.subscriptions.allowPrivateNetworks': 'true' });
     await vi.waitFor(async () => expect((await call('GET', '/anns-own')).body.stopped).toMatch(/account ann/), soon);
     const before = receiver.heard.length;
-    await say('application-argocd/web/u', 'HealthChanged', { health: 'Degraded' });
+    await say('application-argocd/web/u', 'HealthChanged', { status: 'Degraded', resources: [], gone: [] });
     await vi.waitFor(async () => expect((await call('GET', '/anns-own')).body.pending).toBeGreaterThan(0), soon);
     expect(receiver.heard).toHaveLength(before);
     await configure(open);
@@ -174,11 +187,17 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
     const receiver = await receive();
     await call('POST', '', { name: 'retried', url: `${receiver.url}/`, filter: { category: ['account'] } });
     receiver.answers = [{ status: 500 }];
-    const [a, b] = [await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '1' }), await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '2' })];
+    const [a, b] = [
+      await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '1' }),
+      await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '2' }),
+    ];
     await vi.waitFor(() => expect(positionsAt(receiver, '/')).toEqual([a, a, b]), soon);
 
     receiver.answers = [{ status: 400 }, { status: 400 }, { status: 400 }];
-    const [c, d] = [await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '3' }), await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '4' })];
+    const [c, d] = [
+      await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '3' }),
+      await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '4' }),
+    ];
     await vi.waitFor(() => expect(positionsAt(receiver, '/').slice(3)).toEqual([c, c, c, d]), soon);
     await vi.waitFor(
       async () =>
@@ -227,7 +246,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
     // Declared before, while it was allowed: it is not delivered there any more.
     const receiver = receivers[0]!;
     const before = receiver.heard.length;
-    await say('application-argocd/web/u', 'HealthChanged', { health: 'Progressing' });
+    await say('application-argocd/web/u', 'HealthChanged', { status: 'Progressing', resources: [], gone: [] });
     await vi.waitFor(async () => expect((await call('GET', '/all')).body.failure).toContain('https'), soon);
     expect(receiver.heard).toHaveLength(before);
     await configure(open);

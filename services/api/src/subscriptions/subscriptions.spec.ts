@@ -118,7 +118,11 @@ describe('the sender', () => {
       sender.close();
     }
     expect(asked).toBe(3);
-    expect(outcomes).toMatchObject([{ status: 429, retryAfterMs: 7_000 }, { kind: 'failed', reason: /224/ }, { kind: 'failed' }].map((each) => ('reason' in each ? { kind: 'failed', reason: expect.stringContaining('224.0.0.1') } : each)));
+    expect(outcomes).toMatchObject(
+      [{ status: 429, retryAfterMs: 7_000 }, { kind: 'failed', reason: /224/ }, { kind: 'failed' }].map((each) =>
+        'reason' in each ? { kind: 'failed', reason: expect.stringContaining('224.0.0.1') } : each,
+      ),
+    );
   });
 
   it('does not use a connection that an older policy allowed', async () => {
@@ -214,7 +218,12 @@ describe('a declaration', () => {
 
   it('has a filter, keys and a beginning', () => {
     const data = { ...good, filter: '{"type":["HealthChanged"]}', previousSecret: 'p', after: '7', disabled: 'false' };
-    expect(readDeclaration(secretOf(data), 'argocd').subscription).toMatchObject({ filter: { types: ['HealthChanged'] }, keys: ['s', 'p'], after: 7, disabled: undefined });
+    expect(readDeclaration(secretOf(data), 'argocd').subscription).toMatchObject({
+      filter: { types: ['HealthChanged'] },
+      keys: ['s', 'p'],
+      after: 7,
+      disabled: undefined,
+    });
   });
 
   it.each([

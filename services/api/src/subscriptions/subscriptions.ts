@@ -22,10 +22,7 @@ import type { Register } from './register.ts';
 import { makeSender } from './sender.ts';
 
 export interface SubscriptionsParts {
-  context: Pick<
-    ServiceContext,
-    'database' | 'eventLog' | 'event' | 'transaction' | 'consume' | 'jobs' | 'clock' | 'log' | 'metrics'
-  >;
+  context: Pick<ServiceContext, 'database' | 'eventLog' | 'event' | 'transaction' | 'consume' | 'jobs' | 'clock' | 'log' | 'metrics'>;
   prefix: string;
   namespace: string;
   kube: KubeClient;
@@ -56,6 +53,21 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
   const sender = makeSender({ policy, clock });
   const queue = jobs.queue(queueName);
   const register = watchSubscriptions({ kube, namespace, eventLog, database, transaction, log, changed: (name) => deliverer.kick(name) });
+  const timers = new Map<string, NodeJS.Timeout>();
+  const later = (name: string, delayMs: number): void => {
+    clearTimeout(timers.get(name));
+    timers.delete(name);
+    // Soon: by this replica, without a way to the queue. Should it die, the sweep of another finds the same row.
+    if (delayMs <= limits.deliverySweepMs)
+      timers.set(
+        name,
+        setTimeout(() => deliverer.kick(name), delayMs),
+      );
+    else
+      queue
+        .reschedule(name, delayMs)
+        .catch((error: unknown) => log.warn('could not schedule a delivery; the sweep will find it', { subscription: name, reason: String(error) }));
+  };
   const deliverer = makeDeliverer({
     ...{ prefix, eventLog, database, transaction, sender, clock, log, metrics },
     random: Math.random,
@@ -64,13 +76,13 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
     buried: async ({ subscription: name, position, eventId, tries }, reason) => {
       const uid = register.find(name)?.uid ?? '';
       const minute = Math.floor(clock() / limits.deadLetterNoticeMs);
-      await say(context, name, context.event('DeliveryDeadLettered', { name, uid, position, eventId, reason, tries: tries + 1 }, { cause: `${uid} ${minute}` }));
+      await say(
+        context,
+        name,
+        context.event('DeliveryDeadLettered', { name, uid, position, eventId, reason, tries: tries + 1 }, { cause: `${uid} ${minute}` }),
+      );
     },
-    later: (name, delayMs) => {
-      queue
-        .reschedule(name, delayMs)
-        .catch((error: unknown) => log.warn('could not schedule a delivery; the sweep will find it', { subscription: name, reason: String(error) }));
-    },
+    later,
   });
   jobs.work(queueName, async (name) => deliverer.kick(name));
   const consumer = await context.consume(makeConsumer((name) => deliverer.kick(name)));
@@ -85,6 +97,7 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
       clearInterval(sweep);
       await register.stop();
       await deliverer.stop();
+      timers.forEach((timer) => clearTimeout(timer));
       sender.close();
     },
   };
@@ -148,7 +161,11 @@ function isSubject({ settings, access }: Pick<SubscriptionsParts, 'settings' | '
   return access.project(project)?.spec.roles?.some((each) => each.name === role) === true;
 }
 
-async function disable({ context, kube, namespace }: SubscriptionsParts, register: Register, stop: { name: string; reason: string; eventId: string }): Promise<void> {
+async function disable(
+  { context, kube, namespace }: SubscriptionsParts,
+  register: Register,
+  stop: { name: string; reason: string; eventId: string },
+): Promise<void> {
   const { name, reason, eventId } = stop;
   const uid = register.find(name)?.uid ?? '';
   register.take(await kube.mergePatch(secretReference(namespace, name), { metadata: { uid }, stringData: { disabled: reason } }, { fieldManager }));
