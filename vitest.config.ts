@@ -16,13 +16,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{libs,services,cli,tools}/**/*.spec.ts'], exclude: ['**/node_modules/**', '**/dist/**', '**/*.int.spec.ts'] },
+        test: { name: 'unit', include: ['{libs,services,cli,tools,faults}/**/*.spec.ts'], exclude: ['**/node_modules/**', '**/dist/**', '**/*.int.spec.ts'] },
       },
       {
         extends: true,
         test: {
           name: 'integration',
-          include: ['{libs,services,cli,tools}/**/*.int.spec.ts'],
+          include: ['{libs,services,cli,tools,faults}/**/*.int.spec.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
           testTimeout: 60_000,
           hookTimeout: 600_000,

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeAnnouncements, makeNatsBus } from '@plumbline/bus';
-import { feedSubject, noMetrics, silentLogger } from '@plumbline/contracts';
+import { announceOn, makeAnnouncements, makeNatsBus } from '@plumbline/bus';
+import { noMetrics, silentLogger } from '@plumbline/contracts';
 import { makePostgresEventLog, migrateEventLog, openPool } from '@plumbline/event-log';
 import { print, summary } from '../measure.ts';
 import { sampleBatch } from './sample.ts';
@@ -20,11 +20,12 @@ export async function benchDelivery(databaseUrl: string, natsUrl: string): Promi
   await migrateEventLog(pool);
   const prefix = `bench-${randomUUID().slice(0, 8)}`;
   const bus = (service: string) => makeNatsBus({ url: natsUrl, prefix, service, log: silentLogger, metrics: noMetrics });
+  const key = randomBytes(32);
   const [writer, reader] = [bus('writer'), bus('reader')];
-  const log = makePostgresEventLog({ connection: pool, announce: (announcement) => writer.publish(feedSubject, announcement) });
+  const log = makePostgresEventLog({ connection: pool, announce: announceOn(writer, { key }) });
   const sentAt = new Map<string, number>();
   let latencies: number[] = [];
-  const unsubscribe = makeAnnouncements(reader).subscribe(({ events = [] }) => {
+  const unsubscribe = makeAnnouncements(reader, { key, metrics: noMetrics }).subscribe(({ events = [] }) => {
     const now = performance.now();
     for (const { id } of events) latencies.push(now - (sentAt.get(id) ?? now));
   });

@@ -85,6 +85,86 @@ export const logOut = {
   reply: z.object({ tokenId: z.string() }),
 } as const;
 
+/** Who may run consumers of the feed. A consumer is named `<service>.<name>`. */
+export const consumingServices = ['api', 'rbac', 'renderer', 'repo-watcher', 'syncer'] as const;
+export type ConsumingService = (typeof consumingServices)[number];
+
+const projectionRun = z.object({
+  kind: z.enum(['rebuild', 'compare']),
+  state: z.enum(['running', 'done', 'refused', 'failed']),
+  owner: z.string(),
+  position: z.number().int(),
+  head: z.number().int(),
+  eventsPerSecond: z.number(),
+  /** Streams that could not be applied. */
+  parked: z.number().int(),
+  startedAt: z.string(),
+  at: z.string(),
+  message: z.string(),
+});
+
+const consumerState = z.object({
+  name: id,
+  isProjection: z.boolean(),
+  position: z.number().int(),
+  head: z.number().int(),
+  parked: z.number().int(),
+  /** The rebuild or comparison that runs, or the last one. */
+  run: projectionRun.optional(),
+});
+export type ConsumerState = z.infer<typeof consumerState>;
+
+/** api → any service: how far its consumers are. */
+export const listConsumers = (service: ConsumingService) =>
+  ({
+    service,
+    verb: 'consumers',
+    deadlineMs: 3_000,
+    request: z.strictObject({}),
+    reply: z.object({ consumers: z.array(consumerState).max(32) }),
+  }) as const;
+
+/** Of one answer; the next page begins after the position of the last one. */
+export const parkedPageMax = 20;
+
+const parkedStream = z.object({
+  stream: id,
+  position: z.number().int(),
+  version: z.number().int(),
+  eventId: z.string(),
+  type: z.string(),
+  error: z.string().max(1_000),
+  stack: z.string().max(1_500),
+  attempts: z.number().int(),
+  at: z.string(),
+  triedBy: z.string(),
+});
+
+/** api → any service: streams that a consumer has set aside, by position. */
+export const listParked = (service: ConsumingService) =>
+  ({
+    service,
+    verb: 'consumer-parked',
+    deadlineMs: 5_000,
+    request: z.strictObject({ consumer: id, after: z.number().int().min(0) }),
+    reply: z.object({ parked: z.array(parkedStream).max(parkedPageMax), total: z.number().int() }),
+  }) as const;
+
+/** api → any service: a rebuild and a comparison are answered when they have begun, a retry and a skip when they are done. */
+export const operateConsumer = (service: ConsumingService) =>
+  ({
+    service,
+    verb: 'consumer-operate',
+    deadlineMs: 30_000,
+    request: z.discriminatedUnion('action', [
+      z.strictObject({ action: z.literal('retry'), consumer: id, stream: id }),
+      z.strictObject({ action: z.literal('skip'), consumer: id, stream: id, reason: z.string().max(1_000) }),
+      z.strictObject({ action: z.literal('rebuild'), consumer: id, acceptParked: z.boolean() }),
+      z.strictObject({ action: z.literal('compare'), consumer: id }),
+    ]),
+    reply: z.object({}),
+  }) as const;
+
 export interface RequestContract<Req extends z.ZodType = z.ZodType, Rep extends z.ZodType = z.ZodType> {
   readonly service: string;
   readonly verb: string;

@@ -38,4 +38,5 @@ export { makePostgresCheckpoints, migrateConsumers, type PostgresCheckpointsOpti
 export { makePostgresLeases } from './postgres/postgres-leases.ts';
 export { postgresError } from './postgres/postgres-errors.ts';
 export { isSignedHead, logHeadsStream, makeLogSigner, parseLogPublicKey, type LogPublicKey, type LogSigner, type SignedHead } from './signed-head.ts';
+export { storableJson, storableText } from './postgres/storable.ts';
 export { openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';

@@ -50,3 +50,24 @@ export const retryDelayMsMin = 100;
 export const retryDelayMsMax = 10_000;
 /** Of a stack that is kept with a parked event. */
 export const stackLengthMax = 4_000;
+
+/** A rebuild gives an event that fails so many tries; in a shadow nobody waits for it. */
+export const rebuildTriesMax = 2;
+/** More streams than this that fail are no accident of some events. */
+export const rebuildParkedMax = 1_000;
+/** What may be left to apply while the live consumer stands still for a swap, or in the transaction of a comparison. */
+export const rebuildRestEventsMax = 5_000;
+/** How often a swap or comparison is tried when locks are not to be had or the log runs away. */
+export const rebuildFinishTriesMax = 20;
+export const rebuildOutagesMax = 10;
+export const rebuildReportMs = 1_000;
+/** A rebuild that says nothing for this long is dead. */
+export const rebuildSilenceMsMax = 30_000;
+/** A big table takes its time to be compared. */
+export const compareStatementMs = 300_000;
+export const compareEveryMs = 24 * 60 * 60 * 1_000;
+/** Consumers are compared at different times of the day. */
+export const compareJitterMs = 60 * 60 * 1_000;
+export const differencesShownMax = 10;
+/** Whether another replica swapped the tables, or one is lost, is looked at with every so many polls. */
+export const pollsPerStoredCheck = 5;

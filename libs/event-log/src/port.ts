@@ -90,28 +90,112 @@ export interface EventLog<Tx = SqlExecutor> {
 }
 
 /**
- * A named reader of the feed with its checkpoint. `apply` gets the events of one bucket of streams in order and runs in
- * the transaction that also stores the checkpoint, so what it writes through `tx` happens exactly once.
+ * A table that a projection keeps. The statements are the only place where it is described: the migration, a rebuild and
+ * the repair of a lost table all run them.
+ */
+export interface ProjectionTable {
+  /** Without a schema: it is in the service's own, and while it is rebuilt in a shadow of that. */
+  name: string;
+  /** `create table if not exists …` and its indexes likewise, with no name of a schema. In memory there is nothing to make. */
+  ddl: readonly string[];
+  /** Columns that are no function of the log, each with the reason: a comparison leaves them out. */
+  incomparable?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A named reader of the feed with its checkpoint. `apply` gets events in order within each stream and runs in the
+ * transaction that also stores the checkpoint, so what it writes through `tx` happens exactly once.
  */
 export interface Consumer<Tx = SqlExecutor> {
   /** `<service>.<name>`; the key of its checkpoints. */
   name: string;
   /** Only these types are passed to `apply`; others still move the checkpoint. Undefined = all. */
   types?: readonly string[];
+  /**
+   * Of a projection: writes to `tables` only, by names without a schema, and depends on nothing but the events and those
+   * tables: a rebuild calls it for a shadow while the live tables go on.
+   */
   apply(events: readonly RecordedEvent[], tx: Tx): Promise<void>;
-  /** Called after the commit, for effects outside the database; at least once is not promised here: re-read the world. */
+  /**
+   * Told after the commit what is applied now, in order within each stream, by this process or by another replica: for
+   * copies in memory and effects outside the database. At least once is not promised here: re-read the world.
+   */
   committed?(events: readonly RecordedEvent[]): void;
-  /** A projection drops and recreates its tables here; see `rebuild`. */
-  reset?(tx: Tx): Promise<void>;
+  /**
+   * Replaces what is in memory by what is stored: at the start, and whenever that is not what `committed` told, because
+   * it was rebuilt or a parked stream was retried elsewhere. Of one moment with the checkpoint. May throw: tried again.
+   */
+  load?(tx: Tx): Promise<void>;
+  /** Makes it a projection: what can be rebuilt, compared and repaired. */
+  tables?: readonly ProjectionTable[];
+}
+
+/** A rebuild or a comparison: the one that runs, or the last one. */
+export interface ProjectionRun {
+  consumer: string;
+  kind: 'rebuild' | 'compare';
+  /** `waiting`: none so far. `refused`: an event could not be applied, so nothing was swapped. */
+  state: 'waiting' | 'running' | 'done' | 'refused' | 'failed';
+  /** Instance that does it. */
+  owner: string;
+  /** Events up to here are replayed, of those that were in the log. */
+  position: number;
+  head: number;
+  eventsPerSecond: number;
+  /** Streams set aside in the shadow. */
+  parked: number;
+  /** RFC 3339, UTC. */
+  startedAt: string;
+  /** When it last said something. */
+  at: string;
+  /** What came of it, in a sentence. */
+  message: string;
+}
+
+/** What a comparison found. */
+export interface ProjectionVerdict {
+  consumer: string;
+  /** Both had applied everything up to here; single buckets may be further. */
+  position: number;
+  rows: number;
+  /** Rows that only one of both has; a changed row counts twice. */
+  differences: number;
+  /** Of the first ones: table and primary key, nothing else. */
+  sample: readonly string[];
+}
+
+export interface ConsumerStatus {
+  name: string;
+  isProjection: boolean;
+  position: number;
+  head: number;
+  parked: number;
+  run?: ProjectionRun;
+}
+
+/** Who doesn't wait for the end. */
+export interface Begun {
+  /** Called when it is claimed and begins: from then on its progress is in the status. */
+  begun?(): void;
 }
 
 export interface RunningConsumer {
+  readonly name: string;
   /** Position up to which everything is applied. */
   position(): number;
   /** Resolves when `position()` has reached it; rejects with `deadline-exceeded`. */
   waitFor(position: number, timeoutMs: number): Promise<void>;
-  /** Reset the projection and replay the feed from the start; resolves when it has caught up again. */
-  rebuild(): Promise<void>;
+  status(): Promise<ConsumerStatus>;
+  /**
+   * Replays the feed into new tables beside the live ones and swaps them when they have caught up. Errors: `conflict`
+   * (a rebuild or comparison of this consumer runs), `failed-precondition` (no projection, or an event could not be
+   * applied and `acceptParked` is not given).
+   */
+  rebuild(options?: { acceptParked?: boolean } & Begun): Promise<void>;
+  /** Rebuilds beside the live tables and tells the difference at the same positions. Changes nothing. */
+  compare(options?: Begun): Promise<ProjectionVerdict>;
+  /** As `compare`, when the last rebuild or comparison of any replica is a day old. */
+  compareIfDue(): Promise<ProjectionVerdict | undefined>;
   /** Streams that are set aside since an event of theirs could not be applied. */
   parked(): Promise<ParkedStream[]>;
   /** Applies what a parked stream has missed, in order; rejects with the error of the event that fails again. */
@@ -135,6 +219,8 @@ export interface ParkedStream {
   attempts: number;
   /** RFC 3339, UTC: when it was parked. */
   at: string;
+  /** Version of the software that tried last: another one tries once more by itself. */
+  triedBy: string;
 }
 
 /** Where announcements come from: NATS in production, a direct call in one process. Losing one loses nothing. */

@@ -20,6 +20,8 @@ export const limits = {
   closeMs: 2_000,
   httpBodyBytesMax: 4 * 1024 * 1024,
   httpRequestMs: 120_000,
+  /** How often it is looked whether the daily comparison of a projection is due. */
+  compareCheckMs: 10 * 60 * 1_000,
   callerTokenLifeMs: 60_000,
   /** Clocks of two processes may differ by this much. */
   callerTokenSkewMs: 5_000,

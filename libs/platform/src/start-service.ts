@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto';
+import { hkdfSync, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { feedSubject, upcast } from '@plumbline/contracts';
+import { upcast } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
-import { makeAnnouncements, makeNatsBus } from '@plumbline/bus';
-import { makePostgresCheckpoints, openPool, runConsumer, transactionsOf, upcastAnnouncements } from '@plumbline/event-log';
-import type { RunningConsumer } from '@plumbline/event-log';
+import { announceOn, makeAnnouncements, makeNatsBus } from '@plumbline/bus';
+import { makePostgresCheckpoints, openPool, transactionsOf, upcastAnnouncements } from '@plumbline/event-log';
 import { makeJobs } from '@plumbline/jobs';
 import type { DataSource } from 'typeorm';
 import { readConfig } from './config.ts';
+import { openConsumers } from './consumers.ts';
 import { openServiceDatabase, placeOf, poolOf, schemaOf, waitForPostgres } from './database.ts';
 import { makeEventMaker } from './event-maker.ts';
 import type { Health } from './health.ts';
@@ -18,7 +18,6 @@ import { makeMetrics } from './metrics.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import { openStores } from './stores.ts';
 import type { RunningService, ServiceContext, ServiceDefinition, StartedService } from './service.ts';
-import { understanding } from './understanding.ts';
 
 /**
  * Starts a service from an environment: used by main.ts, by development mode (all services in one process) and by tests.
@@ -79,15 +78,16 @@ async function openContext<C>(
   opened.defer(() => pool.end());
   const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, keepsAnnouncements: true });
   opened.defer(() => bus.close());
-  const stores = await openStores(pool, config.key, (announcement) => bus.publish(feedSubject, announcement));
+  const stores = await openStores(pool, config.key, announceOn(bus, { key: announcementKey(config.key) }));
   opened.defer(() => stores.close());
   const database = await openServiceDatabase(definition, databaseUrl, log);
   opened.defer(() => database.destroy());
-  const announcements = upcastAnnouncements(makeAnnouncements(bus), upcast);
+  const announcements = upcastAnnouncements(makeAnnouncements(bus, { key: announcementKey(config.key), metrics }), upcast);
   const transaction = stores.eventLog.announcing(transactionsOf(poolOf(database)));
   const checkpoints = makePostgresCheckpoints({ schema: schemaOf(name), transaction });
   const jobs = makeJobs({ ...(config.redisUrl === undefined ? {} : { redisUrl: config.redisUrl }), databaseUrl, prefix: `${prefix}:${name}`, log, metrics });
-  const consumers: RunningConsumer[] = [];
+  const event = makeEventMaker(name);
+  const consumers = openConsumers({ service: name, config, log, metrics, clock: Date.now, bus, eventLog: stores.eventLog, announcements, checkpoints, event });
   const context: ServiceContext<C> = {
     name,
     config,
@@ -103,29 +103,20 @@ async function openContext<C>(
     bus,
     jobs,
     transaction,
-    async consume(consumer) {
-      const started = await runConsumer({
-        log: stores.eventLog,
-        announcements,
-        checkpoints,
-        consumer: understanding(consumer),
-        clock: Date.now,
-        logger: log,
-        metrics,
-      });
-      consumers.push(started);
-      return started;
-    },
-    event: makeEventMaker(name),
+    consume: (consumer) => consumers.consume(consumer),
+    event,
     shutdown,
   };
   return {
     context,
     async endWork() {
-      await Promise.all([jobs.close(), ...consumers.map((consumer) => consumer.stop())]);
+      await Promise.all([jobs.close(), consumers.stop()]);
     },
   };
 }
+
+/** Who speaks on the bus isn't thereby one of ours. */
+const announcementKey = (key: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', key, '', 'plumbline announcement 1', 32));
 
 function healthOf(context: ServiceContext, running: RunningService, registry: MetricsRegistry): Health {
   return {

@@ -14,6 +14,8 @@ const admin: Readonly<Record<string, readonly string[]>> = {
   logs: ['get'],
   exec: ['create'],
   subscriptions: ['get', 'create', 'update', 'delete'],
+  // Plumbline's own: consumers of the event log, what they have parked and how they are rebuilt.
+  projections: ['get', 'update'],
 };
 
 const withProject = new Set(['applications', 'applicationsets', 'logs', 'exec']);
@@ -26,7 +28,7 @@ function rulesOf(subject: string, rights: Readonly<Record<string, readonly strin
 
 const readonly = Object.fromEntries(
   Object.keys(admin)
-    .filter((resource) => resource !== 'exec')
+    .filter((resource) => resource !== 'exec' && resource !== 'projections')
     .map((resource) => [resource, ['get']]),
 );
 

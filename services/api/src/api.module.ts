@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { ApplicationsController } from './applications/applications.controller.ts';
+import { ConsumersController } from './consumers/consumers.controller.ts';
 import { DOOR } from './door.ts';
 import type { Door } from './door.ts';
 import { EventsController } from './events/events.controller.ts';
@@ -18,6 +19,7 @@ export class ApiModule {
       module: ApiModule,
       controllers: [
         ApplicationsController,
+        ConsumersController,
         EventsController,
         HistoryController,
         ProjectsController,

@@ -36,8 +36,6 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
 
   const statuses = makeStatusProjection();
   const access = makeAccessModel();
-  await statuses.load(database);
-  await access.load(database);
   const statusReader = await context.consume(statuses.consumer);
   const accessReader = await context.consume(access.consumer);
   const keyedHash = (value: string): string => sealer.keyedHash(value);

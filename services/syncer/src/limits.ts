@@ -31,6 +31,10 @@ export const limits = {
   /** Argo CD's repository error grace period (argocd-compat B099). */
   unreachableGraceMs: 180_000,
   leaseMs: 15_000,
+  /** How long after a take-over a request of the former owner may still land: the API server ends one after a minute. */
+  lateWriteMs: 60_000,
+  /** Of one application, between two looks at it. */
+  lateWritesKeptMax: 100,
   catchUpMs: 120_000,
   treeNodesMax: 20_000,
   /** How long the previous run of a hook may take to go away. */

@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { applicationsTable } from './applications/projection.ts';
+import { applicationsTables } from './applications/projection.ts';
 import { memoTable } from './compare/memo-table.ts';
 import { worldTables } from './world/world.ts';
 
@@ -7,7 +7,8 @@ const leaseTable = 'create table lease (cluster text primary key, owner text not
 
 class CreateSyncerTables1790000000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
-    for (const table of [applicationsTable, memoTable, leaseTable, ...worldTables]) await queryRunner.query(table);
+    for (const table of [memoTable, leaseTable]) await queryRunner.query(table);
+    for (const { ddl } of [...applicationsTables, ...worldTables]) for (const statement of ddl) await queryRunner.query(statement);
   }
 
   /** Everything here is derived from the log or from the cluster: dropping it loses nothing. */

@@ -2,6 +2,7 @@ import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumb
 import type { KubeClient } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
+import { managingInstance } from '@plumbline/manifests';
 import { defineService, sqlOf } from '@plumbline/platform';
 import { z } from 'zod';
 import type { Folded } from './applications/application-log.ts';
@@ -14,14 +15,17 @@ import { makeDesiredStates } from './desired/desired-state.ts';
 import { limits } from './limits.ts';
 import type { Cluster } from './live/cluster.ts';
 import { makeCluster } from './live/cluster.ts';
+import { makeLateWrites } from './live/late-writes.ts';
 import type { Lease } from './live/lease.ts';
 import { fencedLog, makeLease } from './live/lease.ts';
 import { migrations } from './migrations.ts';
 import type { ReconcileContext } from './reconcile/context.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import type { Subscriptions } from './reconcile/subscriptions.ts';
+import { noteLateWrite } from './reconcile/entry.ts';
 import { makeSubscriptions } from './reconcile/subscriptions.ts';
 import { makeSweep } from './reconcile/sweep.ts';
+import { makeWakeups } from './reconcile/wakeups.ts';
 import type { WorkQueue } from './reconcile/work-queue.ts';
 import { makeWorkQueue } from './reconcile/work-queue.ts';
 import { makeStatusWriter } from './status/status-writer.ts';
@@ -48,7 +52,12 @@ async function start(context: ServiceContext): Promise<RunningService> {
   const subscriptions = makeSubscriptions();
   const world = makeWorld();
   const known = await caughtUp(context, world);
-  const cluster = makeCluster(kube, log, {
+  const lateWrites = makeLateWrites(clock, (object, write) => {
+    const entry = applications.byInstance(managingInstance(object) ?? '');
+    if (entry !== undefined) noteLateWrite(entry, { ...write, epoch: lease.fence().epoch }, log);
+  });
+  const cluster = makeCluster(lateWrites.client(kube), log, {
+    observed: (before, after) => lateWrites.changed(before, after),
     changed(whom) {
       const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
       if (key !== undefined) queue.wake(key);
@@ -82,7 +91,7 @@ async function start(context: ServiceContext): Promise<RunningService> {
     statusChanged: (entry) => statusWriter.changed(entry),
   });
   jobs.work(wakeupQueue, async (key) => queue.wake(key), { concurrency: 4 });
-  const sweep = makeSweep(applications, (key) => queue.wake(key), limits.sweepMs);
+  const sweep = makeSweep({ applications, wakeups: reconciling.wakeups, wake: (key) => queue.wake(key), everyMs: limits.sweepMs });
   world.listen((change) => wakeFor(change, applications, subscriptions, queue));
   applications.start();
   serveResourceTree(context, applications, cluster);
@@ -119,7 +128,6 @@ async function caughtUp(context: ServiceContext, world: WorldProjection): Promis
   const others = await context.consume(world.consumer);
   const { position } = await context.eventLog.head();
   await Promise.all([own.waitFor(position, limits.catchUpMs), others.waitFor(position, limits.catchUpMs)]);
-  await context.transaction((tx) => world.load(tx));
   return context.transaction((tx) => readApplications(tx));
 }
 
@@ -150,7 +158,6 @@ interface Parts {
 function reconcileContext(context: ServiceContext, parts: Parts): ReconcileContext {
   const { bus, blobs, sealer, log, metrics, clock } = context;
   const { kube, cluster, memos, lease, world, subscriptions, applications, statusChanged } = parts;
-  const wakeups = context.jobs.queue(wakeupQueue);
   return {
     bus,
     blobs,
@@ -163,12 +170,7 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
     clock,
     isApplication: (instance) => applications.byInstance(instance) !== undefined,
     assertOwner: () => lease.assert(),
-    wakeAt(entry, atMs) {
-      // The sweep finds it too, later: a queue that is away delays and loses nothing.
-      void wakeups
-        .reschedule(entry.key, Math.max(0, atMs - clock()))
-        .catch((error: unknown) => log.warn('could not schedule a retry; the sweep will find it', { application: entry.key, reason: String(error) }));
-    },
+    wakeups: makeWakeups({ queue: context.jobs.queue(wakeupQueue), clock, log }),
     wake: parts.wake,
     follows: (entry, repository) => subscriptions.follow(entry.key, repository),
     followers: (repository) => subscriptions.count(repository),

@@ -15,6 +15,8 @@ const arrows: Readonly<Record<Layer, readonly Layer[]>> = {
 };
 /** Inside core: the pure libraries speak the words of contracts, nothing else. */
 const coreRoot = '@plumbline/contracts';
+/** Inside tool: the fault suite starts services as \`npm start\` does (docs/adr/0015). */
+const toolRoot = '@plumbline/tools';
 
 /** What a domain may import from outside: pure functions and schemas. */
 const pureLibraries: ReadonlySet<string> = new Set(['zod', 'semver', 'picomatch']);
@@ -77,6 +79,7 @@ function arrowViolation(from: WorkspacePackage, to: WorkspacePackage, file: Sour
   if (!from.layer || !to.layer) return undefined;
   if (arrows[from.layer].includes(to.layer)) return undefined;
   if (from.layer === 'core' && to.name === coreRoot) return undefined;
+  if (from.layer === 'tool' && to.name === toolRoot) return undefined;
   if (isTest(file) && to.layer === 'testing') return undefined;
   return `no arrow goes from ${from.layer} to ${to.layer}`;
 }

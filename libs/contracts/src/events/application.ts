@@ -121,6 +121,11 @@ export type ApplicationEvent =
   | { type: 'SyncSucceeded'; data: { operationId: string; revision: string; message: string } }
   | { type: 'SyncFailed'; data: { operationId: string; phase: 'Failed' | 'Error'; message: string } }
   | { type: 'SyncRetryScheduled'; data: { operationId: string; attempt: number; at: string; message: string } }
+  /**
+   * A change under our name that the owner of the cluster, in this epoch, did not make: a request of the former owner was
+   * in flight at the take-over. The object is compared like any other; this says where the change came from.
+   */
+  | { type: 'LateWriteDetected'; data: { resource: ResourceRef; resourceVersion: string; epoch: number } }
   /** An automated sync that was not started, and why (SyncError condition). */
   | { type: 'AutoSyncSkipped'; data: { revision: string; code: 'would-prune-everything' | 'already-failed' | 'project'; message: string } };
 

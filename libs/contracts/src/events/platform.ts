@@ -63,7 +63,22 @@ export type CommandEvent =
 /** Stream `service-<name>/<instance>`. Written by each service about itself, and by whoever supervises it. */
 export type ServiceEvent =
   | { type: 'ServiceStarted'; data: { service: string; instance: string; pid: number; version: string } }
-  | { type: 'ServiceExited'; data: { service: string; instance: string; pid: number; code: number | null; signal: string | null; restartInMs: number } };
+  | { type: 'ServiceExited'; data: { service: string; instance: string; pid: number; code: number | null; signal: string | null; restartInMs: number } }
+  /** Tables of a projection beside what the log makes of them, at the same position; `sample` has tables and primary keys only. */
+  | { type: 'ProjectionCompared'; data: { consumer: string; position: number; rows: number; differences: number; sample: string[] } }
+  /** Somebody had the tables made anew from the log; `parked` streams could not be applied. */
+  | { type: 'ProjectionRebuilt'; data: { consumer: string; position: number; parked: number } }
+  /** An event that a consumer could not apply was tried again: it and what waited behind it is applied, up to the next that fails. */
+  | { type: 'ParkedEventRetried'; data: ParkedEvent }
+  /** It is left out, for this consumer, for good. */
+  | { type: 'ParkedEventSkipped'; data: ParkedEvent & { reason: string } };
+
+export interface ParkedEvent {
+  consumer: string;
+  stream: string;
+  position: number;
+  event: string;
+}
 
 /** Stream `log-heads`. Written by api each hour in which something happened, and by `plumb log sign`. */
 export type LogEvent = {

@@ -89,4 +89,5 @@ export const applicationEventSchemas = {
     code: z.enum(['would-prune-everything', 'already-failed', 'project']),
     message: z.string(),
   }),
+  LateWriteDetected: z.object({ resource: resourceRef, resourceVersion: z.string(), epoch: z.number() }),
 };

@@ -6,6 +6,7 @@ import { appProjectSpecSchema } from './resource-schemas.ts';
 const repository = { repository: z.string(), url: z.string() };
 const rendering = { application: z.string(), repository: z.string(), commit: z.string(), path: z.string(), address: z.string() };
 const project = { namespace: z.string(), name: z.string(), uid: z.string() };
+const parkedEvent = { consumer: z.string(), stream: z.string(), position: z.number(), event: z.string() };
 const instance = { service: z.string(), instance: z.string(), pid: z.number() };
 
 export const platformEventSchemas = {
@@ -50,4 +51,8 @@ export const platformEventSchemas = {
     reason: z.string(),
     tries: z.number(),
   }),
+  ProjectionCompared: z.object({ consumer: z.string(), position: z.number(), rows: z.number(), differences: z.number(), sample: z.array(z.string()) }),
+  ProjectionRebuilt: z.object({ consumer: z.string(), position: z.number(), parked: z.number() }),
+  ParkedEventRetried: z.object(parkedEvent),
+  ParkedEventSkipped: z.object({ ...parkedEvent, reason: z.string() }),
 };

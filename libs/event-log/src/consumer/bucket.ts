@@ -1,23 +1,13 @@
 import { AppError, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
-import {
-  applyEventsMax,
-  bucketQueueEventsMax,
-  checkpointLagEventsMax,
-  checkpointLagMsMax,
-  retryDelayMsMax,
-  retryDelayMsMin,
-  stackLengthMax,
-  triesMax,
-} from '../limits.ts';
+import { applyEventsMax, bucketQueueEventsMax, checkpointLagEventsMax, checkpointLagMsMax, retryDelayMsMax, retryDelayMsMin, triesMax } from '../limits.ts';
 import type { Consumer, EventLog, ParkedStream } from '../port.ts';
 import { postgresError } from '../postgres/postgres-errors.ts';
-import type { Checkpoint, CheckpointStore } from './checkpoints.ts';
+import { bucketOf, type Checkpoint, type CheckpointStore } from './checkpoints.ts';
+import { parkedAt, traceOf } from './parking.ts';
 import type { Slots } from './slots.ts';
 
 /** Runs something later; the answer cancels it. */
 export type Timer = (delayMs: number, run: () => void) => () => void;
-
-export const traceOf = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error)).slice(0, stackLengthMax);
 
 /** What the buckets of one running consumer share. */
 export interface BucketShared<Tx> {
@@ -25,17 +15,28 @@ export interface BucketShared<Tx> {
   checkpoints: CheckpointStore<Tx>;
   consumer: Consumer<Tx>;
   clock: Clock;
+  /** Of the software that runs. */
+  version: string;
   timer: Timer;
   logger: Logger;
   metrics: Metrics;
   slots: Slots;
   generation(): string;
+  /** Ids of events that people skipped: where a projection is made anew in place, they come by again. */
+  skipped: Set<string>;
   /** Something was applied, or there is room again. */
   progressed(): void;
+  /** What is stored is not what we told: everything is loaded anew, soon. */
+  replaced(): void;
+  /** True when tables of the projection are lost: they are made and filled again, soon. */
+  isDamaged(): Promise<boolean>;
 }
 
 /** Another replica moved the checkpoint: what we know about this bucket is old. */
 class Overtaken extends Error {}
+
+/** undefined_table and undefined_column: the event is not to blame. */
+const tableTroubles: ReadonlySet<unknown> = new Set(['42P01', '42703']);
 
 /**
  * One of a consumer's sixteen buckets of streams: takes its events from the pages and announcements it is offered, and
@@ -100,7 +101,7 @@ export class Bucket<Tx> {
   /** Stores how far an idle bucket is, when that lags much; so that a restart has little to read again. */
   storeLag(isEnding = false): void {
     const lag = this.#taken - this.#checkpoint.position;
-    if (lag === 0 || this.#work !== undefined || this.#isHalted) return;
+    if (lag <= 0 || this.#work !== undefined || this.#isHalted) return;
     if (isEnding || lag >= checkpointLagEventsMax || this.#shared.clock() - this.#storedAt >= checkpointLagMsMax) this.#start(true);
   }
 
@@ -144,7 +145,15 @@ export class Bucket<Tx> {
 
   async #apply(batch: readonly RecordedEvent[]): Promise<void> {
     const { consumer, checkpoints } = this.#shared;
-    const events = batch.filter((event) => !this.#parked.has(event.stream));
+    const isElsewhere = ({ position }: RecordedEvent): boolean => position <= this.#checkpoint.position;
+    const elsewhere = batch.filter(isElsewhere);
+    if (elsewhere.length > 0) {
+      // Another replica was quicker: it applied them, all but those that it parked.
+      this.#queue.splice(0, elsewhere.length);
+      this.#committed(elsewhere.filter(({ stream, position }) => position < (this.#parked.get(stream)?.position ?? Number.POSITIVE_INFINITY)));
+      return;
+    }
+    const events = batch.filter((event) => !this.#parked.has(event.stream) && !this.#shared.skipped.has(event.id));
     const last = this.#queue.length === batch.length ? undefined : batch.at(-1);
     const position = last?.position ?? this.#taken;
     await checkpoints.transaction(async (tx) => {
@@ -153,10 +162,11 @@ export class Bucket<Tx> {
     });
     this.#moved(position);
     this.#queue.splice(0, batch.length);
-    if (events.length > 0) this.#committed(events);
+    this.#committed(events);
   }
 
   #committed(events: readonly RecordedEvent[]): void {
+    if (events.length === 0) return;
     try {
       this.#shared.consumer.committed?.(events);
     } catch (error) {
@@ -185,8 +195,9 @@ export class Bucket<Tx> {
     if (error instanceof Overtaken) {
       return this.#reload();
     }
+    const failure = postgresError(error, 'apply events');
     // An outage says nothing about the event: it is tried again for as long as it takes, and never parked for it.
-    if (event === undefined || postgresError(error, 'apply events').code === 'unavailable') {
+    if (event === undefined || failure.code === 'unavailable' || (tableTroubles.has(failure.details['sqlState']) && (await this.#shared.isDamaged()))) {
       logger.warn('a consumer could not store what it applied; tried again', {
         consumer: consumer.name,
         bucket: this.#checkpoint.bucket,
@@ -195,7 +206,7 @@ export class Bucket<Tx> {
       await this.#pause(this.#outages++);
       return;
     }
-    metrics.count('plumbline_consumer_errors_total', { consumer: consumer.name });
+    metrics.count('consumer_errors_total', { consumer: consumer.name });
     if (batch.length > 1) {
       this.#carefulUntil = batch.at(-1)?.position ?? 0;
       return;
@@ -215,7 +226,7 @@ export class Bucket<Tx> {
   }
 
   async #park(event: RecordedEvent, error: unknown): Promise<void> {
-    const parked = this.#parkedAt(event, error, this.#tries);
+    const parked = parkedAt(this.#shared, event, error, this.#tries);
     try {
       await this.#shared.checkpoints.transaction(async (tx) => {
         await this.#move(tx, event.position);
@@ -225,7 +236,7 @@ export class Bucket<Tx> {
       this.#queue.shift();
       this.#parked.set(event.stream, parked);
       this.#tries = 0;
-      this.#shared.metrics.count('plumbline_consumer_parked_total', { consumer: parked.consumer });
+      this.#shared.metrics.count('consumer_parked_total', { consumer: parked.consumer });
       this.#shared.logger.error('a stream is parked: its events wait until it is retried or the event skipped', {
         consumer: parked.consumer,
         stream: parked.stream,
@@ -238,45 +249,44 @@ export class Bucket<Tx> {
     }
   }
 
-  #parkedAt(event: RecordedEvent, error: unknown, attempts: number): ParkedStream {
-    const { position, version, id: eventId, stream, type } = event;
-    const at = new Date(this.#shared.clock()).toISOString();
-    return {
-      consumer: this.#shared.consumer.name,
-      stream,
-      position,
-      version,
-      eventId,
-      type,
-      error: AppError.from(error).message,
-      stack: traceOf(error),
-      attempts,
-      at,
-    };
-  }
-
-  /** Takes the bucket's state as it is stored; the feed is read again from there. */
+  /** Another replica moved the checkpoint. What it applied is told when it is our turn; anything else must be loaded. */
   async #reload(): Promise<void> {
     try {
       const { checkpoints, parked } = await this.#shared.checkpoints.load(this.#shared.consumer.name, this.#shared.generation());
-      const checkpoint = checkpoints[this.#checkpoint.bucket];
-      if (checkpoint !== undefined) this.become(checkpoint, parked);
+      const stored = checkpoints[this.#checkpoint.bucket];
+      if (stored !== undefined && this.#isContinued(stored, parked)) this.#follow(stored, parked);
+      else {
+        this.#shared.replaced();
+        await this.#pause(this.#outages++);
+      }
     } catch (error) {
       this.#shared.logger.warn('a consumer could not load its checkpoints; tried again', { consumer: this.#shared.consumer.name, error: traceOf(error) });
       await this.#pause(this.#outages++);
     }
   }
 
-  /** Forgets what it holds and goes on from what is stored. Only while halted, or from its own work. */
-  become(checkpoint: Checkpoint, parked: readonly ParkedStream[]): void {
+  /** The same content, only further on. A stream that was retried elsewhere has events in it that we shall not see again. */
+  #isContinued(stored: Checkpoint, parked: readonly ParkedStream[]): boolean {
+    const { bucket, build, generation, position } = this.#checkpoint;
+    const now = new Map(parked.map((each) => [each.stream, each.position]));
+    const isUnparked = [...this.#parked.values()].some((each) => bucketOf(each.stream) === bucket && now.get(each.stream) !== each.position);
+    return stored.build === build && stored.generation === generation && stored.position >= position && !isUnparked;
+  }
+
+  #follow(checkpoint: Checkpoint, parked: readonly ParkedStream[]): void {
     this.#checkpoint = checkpoint;
     this.#parked = new Map(parked.map((each) => [each.stream, each]));
-    this.#taken = checkpoint.position;
-    this.#queue = [];
     this.#tries = 0;
-    this.#outages = 0;
     this.#carefulUntil = 0;
     this.#storedAt = this.#shared.clock();
+  }
+
+  /** Forgets what it holds and goes on from what is stored. Only while halted, or from its own work. */
+  become(checkpoint: Checkpoint, parked: readonly ParkedStream[]): void {
+    this.#follow(checkpoint, parked);
+    this.#taken = checkpoint.position;
+    this.#queue = [];
+    this.#outages = 0;
   }
 
   async #pause(tries: number): Promise<void> {
@@ -309,7 +319,7 @@ export class Bucket<Tx> {
     );
     const [event, next] = missed;
     const isWanted = event !== undefined && skipReason === undefined && (consumer.types === undefined || consumer.types.includes(event.type));
-    const rest = next === undefined ? undefined : { ...this.#parkedAt(next, 'waits behind an event that could not be applied', 0), at: parked.at };
+    const rest = next === undefined ? undefined : { ...parkedAt(this.#shared, next, 'waits behind an event that could not be applied', 0), at: parked.at };
     try {
       await checkpoints.transaction(async (tx) => {
         await this.#move(tx, this.#checkpoint.position);
@@ -325,13 +335,14 @@ export class Bucket<Tx> {
       throw error;
     }
     this.#moved(this.#checkpoint.position);
+    if (skipReason !== undefined) this.#shared.skipped.add(parked.eventId);
     if (rest === undefined) this.#parked.delete(stream);
     else this.#parked.set(stream, rest);
     if (isWanted) this.#committed([event]);
   }
 
   async #stillParked(parked: ParkedStream, event: RecordedEvent, error: unknown): Promise<void> {
-    const again = this.#parkedAt(event, error, parked.attempts + 1);
+    const again = parkedAt(this.#shared, event, error, parked.attempts + 1);
     await this.#shared.checkpoints.transaction(async (tx) => {
       await this.#move(tx, this.#checkpoint.position);
       await this.#shared.checkpoints.park(tx, again);

@@ -1,5 +1,6 @@
 import { bucketCount } from '../limits.ts';
 import type { ParkedStream } from '../port.ts';
+import type { ProjectionStore } from './projection-store.ts';
 
 /** How far a consumer is with one bucket of streams. */
 export interface Checkpoint {
@@ -9,6 +10,8 @@ export interface Checkpoint {
   generation: string;
   /** Counts every change of the row: whoever holds an old one has been overtaken by another replica. */
   revision: number;
+  /** Counts how often the projection was begun anew or swapped: another number, another content. */
+  build: number;
 }
 
 export interface ConsumerState {
@@ -23,6 +26,12 @@ export interface CheckpointStore<Tx> {
   transaction<R>(work: (tx: Tx) => Promise<R>): Promise<R>;
   /** Missing checkpoints are made: at position 0 of `generation`. */
   load(consumer: string, generation: string): Promise<ConsumerState>;
+  /** Like `load`, and `work` reads what was projected at the very same moment. It may be called again. */
+  snapshot<R>(consumer: string, generation: string, work: (tx: Tx, state: ConsumerState) => Promise<R>): Promise<R>;
+  /** The state, in a transaction that was begun for one moment. */
+  read(tx: Tx, consumer: string): Promise<ConsumerState>;
+  /** Holds all checkpoints: until the transaction ends, nobody applies anything for this consumer. */
+  lock(tx: Tx, consumer: string): Promise<ConsumerState>;
   /**
    * Moves checkpoints to new positions and takes their row locks, so that two replicas can't apply the same events.
    * False when one of them was changed since it was loaded: the transaction must be rolled back then.
@@ -31,14 +40,21 @@ export interface CheckpointStore<Tx> {
   /** Adds or replaces. To be called in a transaction that also moves the checkpoint of the stream's bucket. */
   park(tx: Tx, parked: ParkedStream): Promise<void>;
   unpark(tx: Tx, consumer: string, stream: string): Promise<void>;
-  /** Keeps for the record that an event was skipped, and why. */
+  /** Keeps for the record that an event was skipped, and why. A rebuild leaves it out too. */
   recordSkipped(tx: Tx, skipped: ParkedStream & { reason: string }): Promise<void>;
+  /** Ids of the events that were skipped: positions change their meaning with the generation. */
+  skipped(consumer: string): Promise<string[]>;
+  /** The number of the build that is stored; undefined before the first `load`. */
+  build(consumer: string): Promise<number | undefined>;
+  projections: ProjectionStore<Tx>;
 }
 
 export interface CheckpointMove {
   from: Checkpoint;
   position: number;
   generation: string;
+  /** Default: as it was. */
+  build?: number;
 }
 
 /** The bucket of a stream: FNV-1a (32 bit) over the UTF-8 bytes of its name, modulo 16. Never to be changed. */

@@ -1,9 +1,12 @@
 import { AppError, noMetrics, silentLogger, type Announcement, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
-import { bucketCount, consumerPageEventsMax, consumerTransactionsMax, pollIntervalMs } from '../limits.ts';
-import type { AnnouncementSource, Consumer, EventLog, RunningConsumer } from '../port.ts';
-import { Bucket, traceOf, type BucketShared, type Timer } from './bucket.ts';
-import { bucketOf, type CheckpointStore } from './checkpoints.ts';
+import { bucketCount, consumerPageEventsMax, consumerTransactionsMax, pollIntervalMs, pollsPerStoredCheck } from '../limits.ts';
+import type { AnnouncementSource, Begun, Consumer, ConsumerStatus, EventLog, ParkedStream, ProjectionVerdict, RunningConsumer } from '../port.ts';
+import { Bucket, type BucketShared, type Timer } from './bucket.ts';
+import { bucketOf, type CheckpointStore, type ConsumerState } from './checkpoints.ts';
+import { traceOf } from './parking.ts';
 import { makeSlots } from './slots.ts';
+import { Upkeep } from './upkeep.ts';
+import { Waiters } from './waiters.ts';
 
 export interface RunConsumerOptions<Tx> {
   log: EventLog<Tx>;
@@ -15,6 +18,10 @@ export interface RunConsumerOptions<Tx> {
   metrics?: Metrics;
   /** Default: setTimeout. */
   timer?: Timer;
+  /** Name of this replica; a rebuild that it left when it died is ended by its next start. */
+  owner?: string;
+  /** Of the software: what an older one could not apply is tried once at the start of a newer one. */
+  version?: string;
 }
 
 const realTimer: Timer = (delayMs, run) => {
@@ -44,24 +51,34 @@ class ConsumerRun<Tx> implements RunningConsumer {
   #isStopped = false;
   /** One rebuild, retry, skip or change of generation at a time. */
   #exclusive: Promise<unknown> = Promise.resolve();
-  #waiters = new Set<() => void>();
+  readonly #waiters: Waiters;
+  readonly #upkeep: Upkeep<Tx>;
+  #polls = 0;
+  #isReloadWanted = false;
   #cancelPoll: () => void = () => undefined;
   #unsubscribe: () => void = () => undefined;
 
   constructor(options: RunConsumerOptions<Tx>) {
     this.#options = options;
     this.#timer = options.timer ?? realTimer;
+    this.#waiters = new Waiters(options.consumer.name, this.#timer, () => this.position());
+    const { log, checkpoints, consumer, clock, logger = silentLogger, metrics = noMetrics, owner = '', version = '' } = options;
+    this.#upkeep = new Upkeep({ log, checkpoints, consumer, clock, timer: this.#timer, logger, metrics, owner, version });
     this.#shared = {
-      log: options.log,
-      checkpoints: options.checkpoints,
-      consumer: options.consumer,
-      clock: options.clock,
+      log,
+      checkpoints,
+      consumer,
+      clock,
+      version,
       timer: this.#timer,
-      logger: options.logger ?? silentLogger,
-      metrics: options.metrics ?? noMetrics,
+      logger,
+      metrics,
       slots: makeSlots(consumerTransactionsMax),
       generation: () => this.#generation,
+      skipped: new Set(),
       progressed: () => this.#progressed(),
+      replaced: () => this.#reloadSoon(),
+      isDamaged: () => this.#isDamaged(),
     };
   }
 
@@ -70,12 +87,20 @@ class ConsumerRun<Tx> implements RunningConsumer {
     const head = await log.head();
     this.#generation = head.generation;
     this.#head = head.position;
+    await this.#upkeep.begin();
     const state = await checkpoints.load(consumer.name, head.generation);
     this.#buckets = state.checkpoints.map((checkpoint) => new Bucket(this.#shared, checkpoint, state.parked));
+    for (const bucket of this.#buckets) await bucket.halt();
     if (state.checkpoints.some((checkpoint) => checkpoint.generation !== head.generation)) await this.#adopt(head);
+    else if (!(await this.#repair())) await this.#reload();
     this.#unsubscribe = announcements.subscribe((announcement) => this.#hear(announcement));
     this.#schedulePoll();
     this.#read();
+    this.#retryOlder(state.parked);
+  }
+
+  get name(): string {
+    return this.#options.consumer.name;
   }
 
   position(): number {
@@ -83,42 +108,32 @@ class ConsumerRun<Tx> implements RunningConsumer {
   }
 
   waitFor(position: number, timeoutMs: number): Promise<void> {
-    if (this.position() >= position) return Promise.resolve();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const { name } = this.#options.consumer;
-    const finish = (error?: AppError): void => {
-      this.#waiters.delete(check);
-      cancel();
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    const check = (): void => {
-      if (this.position() >= position) finish();
-      else if (this.#isStopped)
-        finish(new AppError('unavailable', `consumer ${name} was stopped at position ${this.position()}, before ${position}`, { retry: 'later' }));
-    };
-    const cancel = this.#timer(timeoutMs, () =>
-      finish(
-        new AppError('deadline-exceeded', `consumer ${name} is at position ${this.position()}, not yet at ${position}, after ${timeoutMs} ms`, {
-          retry: 'later',
-        }),
-      ),
-    );
-    this.#waiters.add(check);
-    check();
-    return promise;
+    return this.#waiters.until(position, timeoutMs);
   }
 
-  async rebuild(): Promise<void> {
-    const { log, consumer } = this.#options;
-    if (consumer.reset === undefined) throw new AppError('failed-precondition', `consumer ${consumer.name} is not a projection: it has no reset`);
-    const { position } = await log.head();
-    await this.#alone(() => this.#restart(() => 0, true));
+  async status(): Promise<ConsumerStatus> {
+    const { consumer } = this.#options;
+    const [parked, run] = await Promise.all([this.parked(), this.#upkeep.lastRun()]);
+    const progress = run === undefined ? {} : { run };
+    const head = Math.max(this.#head, this.position());
+    return { name: consumer.name, isProjection: consumer.tables !== undefined, position: this.position(), head, parked: parked.length, ...progress };
+  }
+
+  async rebuild({ acceptParked = false, begun }: { acceptParked?: boolean } & Begun = {}): Promise<void> {
+    await this.#upkeep.rebuild(acceptParked, begun);
+    await this.#alone(() => this.#reload());
     this.#read();
-    await this.#reached(position);
   }
 
-  async parked() {
+  compare({ begun }: Begun = {}): Promise<ProjectionVerdict> {
+    return this.#upkeep.compare(begun);
+  }
+
+  compareIfDue(): Promise<ProjectionVerdict | undefined> {
+    return this.#upkeep.compareIfDue();
+  }
+
+  async parked(): Promise<ParkedStream[]> {
     const { checkpoints, consumer } = this.#options;
     return (await checkpoints.load(consumer.name, this.#generation)).parked;
   }
@@ -138,11 +153,12 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#unsubscribe();
     this.#cancelPoll();
     await this.#reading;
+    await this.#upkeep.stop();
     await this.#exclusive;
     // Idle ones store how far they are, busy ones end what they are at.
     for (const bucket of this.#buckets) bucket.storeLag(true);
     await Promise.all(this.#buckets.map((bucket) => bucket.halt()));
-    this.#progressed();
+    this.#waiters.stop();
   }
 
   #hear({ generation, from, to, events }: Announcement): void {
@@ -221,32 +237,29 @@ class ConsumerRun<Tx> implements RunningConsumer {
       if (this.#isStopped) return;
       this.#read();
       for (const bucket of this.#buckets) bucket.storeLag();
-      this.#shared.metrics.gauge('plumbline_consumer_lag_events', Math.max(0, this.#head - this.position()), { consumer: this.#options.consumer.name });
+      this.#shared.metrics.gauge('consumer_lag', Math.max(0, this.#head - this.position()), { consumer: this.#options.consumer.name });
+      if (this.#polls++ % pollsPerStoredCheck === 0) void this.#checkStored();
       this.#schedulePoll();
     });
   }
 
-  #progressed(): void {
-    for (const check of this.#waiters) check();
-    if (this.#reading === undefined && this.#isBehind()) this.#read();
+  /** Buckets that nothing happens in would not notice that another replica swapped the tables. */
+  async #checkStored(): Promise<void> {
+    const { checkpoints, consumer } = this.#options;
+    try {
+      // Nor would readers be helped if no event came that misses a lost table.
+      if (!(await checkpoints.projections.areThere(consumer.tables ?? []))) await this.#isDamaged();
+      const [build, parked] = await Promise.all([checkpoints.build(consumer.name), this.parked()]);
+      this.#shared.metrics.gauge('consumer_parked', parked.length, { consumer: consumer.name });
+      if (build !== undefined && this.#buckets.some((bucket) => bucket.checkpoint.build < build)) this.#reloadSoon();
+    } catch {
+      // In an outage: whoever applies an event says so, and the next check comes.
+    }
   }
 
-  #reached(position: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const check = (): void => {
-      if (this.position() < position && !this.#isStopped) return;
-      this.#waiters.delete(check);
-      if (this.position() >= position) resolve();
-      else
-        reject(
-          new AppError('unavailable', `consumer ${this.#options.consumer.name} was stopped while it was rebuilt; it goes on when it is started again`, {
-            retry: 'later',
-          }),
-        );
-    };
-    this.#waiters.add(check);
-    check();
-    return promise;
+  #progressed(): void {
+    this.#waiters.check();
+    if (this.#reading === undefined && this.#isBehind()) this.#read();
   }
 
   /** The log's positions begin anew: a projection is rebuilt, anything else goes on from where the log ends at most. */
@@ -257,9 +270,13 @@ class ConsumerRun<Tx> implements RunningConsumer {
       generation: head.generation,
       head: head.position,
     });
+    // Not the head: what was appended since the recovery has positions that were applied in the former generation.
+    const known = new Set(this.#buckets.map((bucket) => bucket.checkpoint.generation));
+    const stands = Math.min(...(await Promise.all([...known].map((generation) => this.#options.log.resumeAfter(generation)))));
     this.#generation = head.generation;
     this.#head = head.position;
-    await this.#restart((position) => (consumer.reset === undefined ? Math.min(position, head.position) : 0), consumer.reset !== undefined);
+    const isProjection = consumer.tables !== undefined;
+    await this.#restart((position) => (isProjection ? 0 : Math.min(position, stands)), isProjection);
   }
 
   /** Halts all buckets, moves their stored checkpoints, and lets them go on from there. */
@@ -268,8 +285,17 @@ class ConsumerRun<Tx> implements RunningConsumer {
     await Promise.all(this.#buckets.map((bucket) => bucket.halt()));
     try {
       const state = await checkpoints.load(consumer.name, this.#generation);
+      // Another replica may have done it already, when this one comes to it.
+      const isDone = !isReset || state.checkpoints.some((checkpoint, index) => checkpoint.build !== this.#buckets[index]?.checkpoint.build);
+      const isNeeded = !isDone || state.checkpoints.some((checkpoint) => checkpoint.generation !== this.#generation);
+      if (!isNeeded) return;
       await checkpoints.transaction(async (tx) => {
-        const moves = state.checkpoints.map((from) => ({ from, position: positionOf(from.position), generation: this.#generation }));
+        const moves = state.checkpoints.map((from) => ({
+          from,
+          position: positionOf(from.position),
+          generation: this.#generation,
+          build: from.build + (isReset ? 1 : 0),
+        }));
         if (!(await checkpoints.move(tx, consumer.name, moves))) {
           throw new AppError('unavailable', `the checkpoints of consumer ${consumer.name} were moved by another replica meanwhile: try again`, {
             retry: 'later',
@@ -278,19 +304,68 @@ class ConsumerRun<Tx> implements RunningConsumer {
         for (const parked of state.parked) {
           if (isReset || parked.position > positionOf(parked.position)) await checkpoints.unpark(tx, consumer.name, parked.stream);
         }
-        if (isReset) await consumer.reset?.(tx);
+        if (isReset) await checkpoints.projections.recreate(tx, consumer.tables ?? []);
       });
     } finally {
-      await this.#resume(this.#buckets);
+      await this.#reload();
     }
   }
 
-  /** From what is stored; in an outage, as soon as that can be read. */
-  async #resume(halted: readonly Bucket<Tx>[]): Promise<void> {
+  /** True when tables were lost: they are made, and filled from the log's beginning, because nothing is left to be shown. */
+  async #repair(): Promise<boolean> {
+    for (let tries = 1; ; tries++) {
+      const lost = await this.#upkeep.damage();
+      if (lost.length === 0) return tries > 1;
+      const { name } = this.#options.consumer;
+      this.#shared.logger.error('tables of a projection are missing or damaged: it is made anew from the log', { consumer: name, lost });
+      this.#shared.metrics.count('projection_repairs_total', { consumer: name });
+      try {
+        await this.#restart(() => 0, true);
+      } catch (error) {
+        if (AppError.from(error).code !== 'unavailable' || tries >= 3) throw error;
+      }
+      if (tries >= 3) throw new AppError('internal', `the tables of consumer ${name} are not as its statements make them: ${lost.join(', ')}`);
+    }
+  }
+
+  /** Asked by a bucket that missed a table: it must not wait for the repair, which waits for it. */
+  async #isDamaged(): Promise<boolean> {
+    if ((await this.#upkeep.damage()).length === 0) return false;
+    void this.#alone(() => this.#repair()).then(
+      () => this.#read(),
+      (error: unknown) => this.#shared.logger.error('a projection could not be repaired', { consumer: this.#options.consumer.name, error: traceOf(error) }),
+    );
+    return true;
+  }
+
+  #reloadSoon(): void {
+    if (this.#isReloadWanted || this.#isStopped) return;
+    this.#isReloadWanted = true;
+    void this.#alone(() => {
+      this.#isReloadWanted = false;
+      return this.#reload();
+    }).then(() => this.#read());
+  }
+
+  /** Everything as it is stored: checkpoints, and what the consumer keeps in memory. In an outage, as soon as it can be read. */
+  async #reload(): Promise<void> {
     const { checkpoints, consumer } = this.#options;
+    await Promise.all(this.#buckets.map((bucket) => bucket.halt()));
+    await this.#resume(this.#buckets, async () => {
+      for (const event of await checkpoints.skipped(consumer.name)) this.#shared.skipped.add(event);
+      return checkpoints.snapshot(consumer.name, this.#generation, async (tx, state) => {
+        await consumer.load?.(tx);
+        return state;
+      });
+    });
+  }
+
+  /** From what is stored; in an outage, as soon as that can be read. */
+  async #resume(halted: readonly Bucket<Tx>[], read: () => Promise<ConsumerState>): Promise<void> {
+    const { consumer } = this.#options;
     for (;;) {
       try {
-        const state = await checkpoints.load(consumer.name, this.#generation);
+        const state = await read();
         for (const bucket of halted) {
           bucket.become(state.checkpoints[bucket.checkpoint.bucket] ?? bucket.checkpoint, state.parked);
           bucket.resume();
@@ -298,9 +373,22 @@ class ConsumerRun<Tx> implements RunningConsumer {
         return;
       } catch (error) {
         if (this.#isStopped) return;
-        this.#shared.logger.warn('a consumer could not load its checkpoints; tried again', { consumer: consumer.name, error: traceOf(error) });
+        this.#shared.logger.warn('a consumer could not load what it stored; tried again', { consumer: consumer.name, error: traceOf(error) });
         await new Promise<void>((resolve) => void this.#timer(pollIntervalMs, resolve));
       }
+    }
+  }
+
+  /** What another version could not apply: once, and in the background. */
+  #retryOlder(parked: readonly ParkedStream[]): void {
+    const { version, logger } = this.#shared;
+    for (const { stream, triedBy } of parked) {
+      if (triedBy === version) continue;
+      this.#unpark(stream).then(
+        () => logger.info('a parked stream was applied by this version', { consumer: this.name, stream }),
+        (error: unknown) =>
+          logger.warn('a parked stream was tried by this version, in vain', { consumer: this.name, stream, error: AppError.from(error).message }),
+      );
     }
   }
 
@@ -317,7 +405,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
         }
         await bucket.unpark(stream, skipReason);
       } finally {
-        await this.#resume([bucket]);
+        await this.#resume([bucket], () => this.#options.checkpoints.load(this.#options.consumer.name, this.#generation));
       }
     });
     this.#read();

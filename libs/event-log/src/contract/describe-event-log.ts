@@ -2,7 +2,7 @@ import type { RecordedEvent } from '@plumbline/contracts';
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { AuditedLog } from '../audit/audited-log.ts';
 import type { CheckpointStore } from '../consumer/checkpoints.ts';
-import type { AnnouncementSource, EventLog, Leases } from '../port.ts';
+import type { AnnouncementSource, EventLog, Leases, ProjectionTable } from '../port.ts';
 import { appendCases } from './append-cases.ts';
 import { auditCases } from './audit-cases.ts';
 import { concurrencyCases } from './concurrency-cases.ts';
@@ -10,6 +10,8 @@ import { consumerCases } from './consumer-cases.ts';
 import { feedCases } from './feed-cases.ts';
 import { leaseCases } from './lease-cases.ts';
 import { parkingCases } from './parking-cases.ts';
+import { rebuildCases } from './rebuild-cases.ts';
+import { replicaCases } from './replica-cases.ts';
 
 /** An empty log with what surrounds it. */
 export interface LogUnderTest<Tx> {
@@ -20,7 +22,10 @@ export interface LogUnderTest<Tx> {
   /** A table that takes the same event twice, so that a test can tell. */
   projection: {
     add(tx: Tx, event: RecordedEvent): Promise<void>;
-    reset(tx: Tx): Promise<void>;
+    /** It, and only it. */
+    tables: readonly ProjectionTable[];
+    /** In this transaction, in the order in which they were added. */
+    read(tx: Tx): Promise<string[]>;
     /** Event ids in the order in which they were added. */
     ids(): Promise<string[]>;
   };
@@ -62,5 +67,7 @@ export function describeEventLog<Tx>(name: string, make: () => Promise<LogUnderT
     auditCases(subject);
     consumerCases(subject);
     parkingCases(subject);
+    rebuildCases(subject);
+    replicaCases(subject);
   });
 }

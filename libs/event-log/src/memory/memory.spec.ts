@@ -17,13 +17,15 @@ describeEventLog('in memory', async () => {
     checkpoints: makeMemoryCheckpoints(database),
     projection: {
       async add(tx, event) {
-        tx.table<string>('projection').set(randomUUID(), event.id);
+        tx.table<string>('applied').set(randomUUID(), event.id);
       },
-      async reset(tx) {
-        const table = tx.table<string>('projection');
-        for (const [key] of table.entries()) table.delete(key);
-      },
-      ids: async () => database.rows<string>('projection').map(([, id]) => id),
+      tables: [{ name: 'applied', ddl: [] }],
+      read: async (tx) =>
+        tx
+          .table<string>('applied')
+          .entries()
+          .map(([, id]) => id),
+      ids: async () => database.rows<string>('applied').map(([, id]) => id),
     },
     tamper: async (position) => log.tamper(position, '{"changed":true}'),
     recoverTo: async (position) => log.recoverTo(position),

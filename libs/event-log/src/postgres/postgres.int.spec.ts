@@ -6,7 +6,7 @@ import { runConsumer } from '../consumer/run-consumer.ts';
 import { describeEventLog } from '../contract.ts';
 import { newEvent, sampleUpcast } from '../contract/sample-events.ts';
 import type { SqlExecutor } from '../port.ts';
-import { makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
+import { applied, makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
 import { migrateEventLog } from './migrate.ts';
 import { makePostgresCheckpoints } from './postgres-checkpoints.ts';
 import { makePostgresEventLog } from './postgres-event-log.ts';
@@ -38,11 +38,10 @@ describeEventLog<SqlExecutor>('PostgreSQL', async () => {
     checkpoints: makePostgresCheckpoints({ schema: 'projections', transaction: log.announcing(transactionsOf(pool)) }),
     projection: {
       async add(tx, event) {
-        await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
+        await tx.query('insert into applied (id) values ($1)', [event.id]);
       },
-      async reset(tx) {
-        await tx.query('truncate projections.applied');
-      },
+      tables: [applied],
+      read: async (tx) => (await tx.query<{ id: string }>('select id from applied order by n')).map((row) => row.id),
       async ids() {
         const { rows } = await pool.query<{ id: string }>('select id from projections.applied order by n');
         return rows.map((row) => row.id);
@@ -151,7 +150,7 @@ describe('event log: PostgreSQL only', () => {
     const announcements = makeLocalAnnouncements();
     const own = openPool(url, { connections: 4, applicationName: 'consumer under test' });
     const log = makePostgresEventLog({ connection: own, announce: announcements.announce });
-    const applied: string[] = [];
+    const told: string[] = [];
     const consumer = await runConsumer({
       log,
       announcements,
@@ -166,7 +165,7 @@ describe('event log: PostgreSQL only', () => {
         async apply(events, tx) {
           for (const event of events) await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
         },
-        committed: (events) => void applied.push(...events.map((event) => event.id)),
+        committed: (events) => void told.push(...events.map((event) => event.id)),
       },
     });
     const kill = async (): Promise<void> =>

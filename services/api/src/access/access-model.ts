@@ -1,7 +1,20 @@
 import type { AccessEvent, AppProjectSpec, RecordedEvent } from '@plumbline/contracts';
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import { storableJson } from '@plumbline/event-log';
+import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import { compilePolicy } from '@plumbline/policy';
 import type { Policy } from '@plumbline/policy';
+
+export const accessTables: readonly ProjectionTable[] = [
+  {
+    name: 'project',
+    ddl: [
+      `create table if not exists project (stream text primary key, name text not null, uid text not null, namespace text not null, position bigint not null,
+         spec jsonb)`,
+    ],
+  },
+  { name: 'policy', ddl: ['create table if not exists policy (stream text primary key, position bigint not null, policy jsonb not null)'] },
+  { name: 'revoked_token', ddl: ['create table if not exists revoked_token (token_id text primary key, subject text not null)'] },
+];
 
 export interface KnownProject {
   namespace: string;
@@ -17,14 +30,12 @@ export interface AccessModel {
   projects(): KnownProject[];
   isRevoked(tokenId: string): boolean;
   consumer: Consumer<SqlExecutor>;
-  /** Reads the tables into memory, before the consumer runs. */
-  load(database: SqlExecutor): Promise<void>;
 }
 
 type Declared = Extract<AccessEvent, { type: 'PolicyChanged' }>['data'];
 
 export function makeAccessModel(): AccessModel {
-  /** By stream: a project that was made again under its name is another one. */
+  /** By stream: a project that was made again under its name is another one. In the order of their last declarations. */
   const projects = new Map<string, KnownProject>();
   const revoked = new Set<string>();
   let declared: Declared | undefined;
@@ -34,6 +45,8 @@ export function makeAccessModel(): AccessModel {
     const event = recorded as RecordedEvent & AccessEvent;
     switch (event.type) {
       case 'ProjectDeclared':
+        // Behind all others, as `load` has it.
+        projects.delete(event.stream);
         projects.set(event.stream, event.data);
         break;
       case 'ProjectDeleted':
@@ -69,18 +82,20 @@ export function makeAccessModel(): AccessModel {
       types: ['ProjectDeclared', 'ProjectDeleted', 'PolicyChanged', 'TokenRevoked'],
       apply: store,
       committed: (events) => events.forEach(fold),
-      reset: async (tx) => {
-        for (const table of ['project', 'policy', 'revoked_token']) await tx.query(`delete from ${table}`);
+      load: async (tx) => {
+        const rows = await tx.query<KnownProject & { stream: string }>(
+          'select stream, namespace, name, uid, spec from project where spec is not null order by position',
+        );
+        const [policy] = await tx.query<{ policy: Declared }>('select policy from policy');
+        const tokens = await tx.query<{ token_id: string }>('select token_id from revoked_token');
+        projects.clear();
+        for (const { stream, ...project } of rows) projects.set(stream, project);
+        declared = policy?.policy;
+        revoked.clear();
+        for (const row of tokens) revoked.add(row.token_id);
+        compiled = undefined;
       },
-    },
-    load: async (database) => {
-      const rows = await database.query<KnownProject & { stream: string }>(
-        'select stream, namespace, name, uid, spec from project where spec is not null order by position',
-      );
-      for (const { stream, ...project } of rows) projects.set(stream, project);
-      declared = (await database.query<{ policy: Declared }>('select policy from policy'))[0]?.policy;
-      for (const row of await database.query<{ token_id: string }>('select token_id from revoked_token')) revoked.add(row.token_id);
-      compiled = undefined;
+      tables: accessTables,
     },
   };
 }
@@ -90,7 +105,7 @@ async function store(events: readonly RecordedEvent[], tx: SqlExecutor): Promise
     const event = recorded as RecordedEvent & AccessEvent;
     if (event.type === 'ProjectDeclared' || event.type === 'ProjectDeleted') {
       const { namespace, name, uid } = event.data;
-      const spec = event.type === 'ProjectDeclared' ? JSON.stringify(event.data.spec) : null;
+      const spec = event.type === 'ProjectDeclared' ? storableJson(event.data.spec) : null;
       await tx.query(
         `insert into project (stream, namespace, name, uid, position, spec) values ($1, $2, $3, $4, $5, $6::jsonb)
          on conflict (stream) do update set position = excluded.position, spec = excluded.spec where project.position < excluded.position`,
@@ -100,7 +115,7 @@ async function store(events: readonly RecordedEvent[], tx: SqlExecutor): Promise
       await tx.query(
         `insert into policy (stream, position, policy) values ($1, $2, $3::jsonb)
          on conflict (stream) do update set position = excluded.position, policy = excluded.policy where policy.position < excluded.position`,
-        [event.stream, event.position, JSON.stringify(event.data)],
+        [event.stream, event.position, storableJson(event.data)],
       );
     } else if (event.type === 'TokenRevoked') {
       await tx.query('insert into revoked_token (token_id, subject) values ($1, $2) on conflict do nothing', [event.data.tokenId, event.data.subject]);

@@ -1,6 +1,7 @@
 import { evolveApplicationStatus, initialApplicationStatus, parseApplicationStream } from '@plumbline/contracts';
 import type { ApplicationEvent, ApplicationEventType, ApplicationStatus, RecordedEvent } from '@plumbline/contracts';
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import { storableJson } from '@plumbline/event-log';
+import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 
 /** What the log says of an application. */
 export interface KnownApplication {
@@ -22,8 +23,18 @@ export interface KnownApplication {
 export interface StatusProjection {
   find(stream: string): KnownApplication | undefined;
   consumer: Consumer<SqlExecutor>;
-  load(database: SqlExecutor): Promise<void>;
 }
+
+export const statusTables: readonly ProjectionTable[] = [
+  {
+    name: 'application_status',
+    // `status` is null once the application is gone; the row stays, because it says whose the stream's events were.
+    ddl: [
+      `create table if not exists application_status (stream text primary key, namespace text not null, name text not null, uid text not null, project text,
+         position bigint not null, manifest_set text, source_type text, status jsonb)`,
+    ],
+  },
+];
 
 const types: Readonly<Record<ApplicationEventType, true>> = {
   ApplicationDeclared: true,
@@ -41,6 +52,7 @@ const types: Readonly<Record<ApplicationEventType, true>> = {
   SyncFailed: true,
   SyncRetryScheduled: true,
   AutoSyncSkipped: true,
+  LateWriteDetected: true,
 };
 
 /** Folds the streams of applications into `application_status`, and keeps a copy in memory that is as old as the checkpoint. */
@@ -58,7 +70,7 @@ export function makeStatusProjection(): StatusProjection {
           const next = fold(after.get(event.stream) ?? before.get(event.stream), event);
           if (next !== undefined) after.set(event.stream, next);
         }
-        for (const application of after.values()) await write(tx, application);
+        await write(tx, [...after.values()]);
       },
       committed: (events) => {
         for (const event of events) {
@@ -66,10 +78,12 @@ export function makeStatusProjection(): StatusProjection {
           if (next !== undefined) known.set(event.stream, next);
         }
       },
-      reset: async (tx) => void (await tx.query('delete from application_status')),
-    },
-    load: async (database) => {
-      for (const [stream, application] of await read(database)) known.set(stream, application);
+      load: async (tx) => {
+        const stored = await read(tx);
+        known.clear();
+        for (const [stream, application] of stored) known.set(stream, application);
+      },
+      tables: statusTables,
     },
   };
 }
@@ -133,14 +147,25 @@ async function read(database: SqlExecutor, streams?: readonly string[]): Promise
   );
 }
 
-async function write(tx: SqlExecutor, application: KnownApplication): Promise<void> {
-  const { stream, namespace, name, uid, project, position, manifestSet, sourceType, status } = application;
+async function write(tx: SqlExecutor, applications: readonly KnownApplication[]): Promise<void> {
+  if (applications.length === 0) return;
+  const column = <T>(of: (application: KnownApplication) => T): T[] => applications.map(of);
   await tx.query(
     `insert into application_status (stream, namespace, name, uid, project, position, manifest_set, source_type, status)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::jsonb[])
      on conflict (stream) do update set project = excluded.project, position = excluded.position, manifest_set = excluded.manifest_set,
        source_type = excluded.source_type, status = excluded.status
        where application_status.position < excluded.position`,
-    [stream, namespace, name, uid, project ?? null, position, manifestSet ?? null, sourceType ?? null, status === undefined ? null : JSON.stringify(status)],
+    [
+      column(({ stream }) => stream),
+      column(({ namespace }) => namespace),
+      column(({ name }) => name),
+      column(({ uid }) => uid),
+      column(({ project }) => project ?? null),
+      column(({ position }) => position),
+      column(({ manifestSet }) => manifestSet ?? null),
+      column(({ sourceType }) => sourceType ?? null),
+      column(({ status }) => (status === undefined ? null : storableJson(status))),
+    ],
   );
 }

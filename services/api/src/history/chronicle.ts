@@ -1,10 +1,10 @@
 import { normalizeRepositoryUrl } from '@plumbline/policy';
 import { parseApplicationStream } from '@plumbline/contracts';
 import type { KnownEvent, RecordedEvent } from '@plumbline/contracts';
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { StoryParts } from './stories.ts';
 
-export const chronicleTables: readonly { name: string; ddl: readonly string[] }[] = [
+export const chronicleTables: readonly ProjectionTable[] = [
   {
     name: 'application_life',
     ddl: [
@@ -55,9 +55,7 @@ export const makeChronicle = (cover: StoryParts['cover']): Consumer<SqlExecutor>
     }
     for (const event of events) await record(event, cover, tx);
   },
-  async reset(tx) {
-    for (const { name } of chronicleTables) await tx.query(`delete from ${name}`);
-  },
+  tables: chronicleTables,
 });
 
 /** Keys of the table `landmark`: what an event is about. */

@@ -12,8 +12,8 @@ import type { Outcome } from './attempts.ts';
 import { checkAddress, checkUrl } from './destination.ts';
 import type { DestinationPolicy } from './destination.ts';
 
-/** All addresses of a host. */
-export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
+/** All addresses of a host, as `dns.lookup` answers them. */
+export type Resolve = (host: string, callback: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void) => void;
 
 export interface SenderParts {
   policy: () => DestinationPolicy;
@@ -35,10 +35,7 @@ export interface Sender {
   close(): void;
 }
 
-const systemResolve: Resolve = (host) =>
-  new Promise((resolve, reject) => {
-    lookup(host, { all: true }, (error, addresses) => (error === null ? resolve(addresses) : reject(error)));
-  });
+const systemResolve: Resolve = (host, callback) => lookup(host, { all: true }, callback);
 
 /**
  * The address that was checked is the one that is connected to: the check stands between resolving and connecting, so a
@@ -46,21 +43,12 @@ const systemResolve: Resolve = (host) =>
  */
 export function makeSender({ policy, clock, resolve = systemResolve }: SenderParts): Sender {
   const checkedLookup: LookupFunction = (host, options, callback) => {
-    resolve(host).then(
-      (addresses) => {
-        try {
-          if (addresses.length === 0) throw new AppError('invalid-argument', `host ${host} has no address`);
-          // All must pass: a name that stands for the inside as well as the outside is not to be trusted.
-          for (const { address } of addresses) checkAddress(address, policy());
-        } catch (error) {
-          callback(error as NodeJS.ErrnoException, '');
-          return;
-        }
-        if (options.all === true) callback(null, [...addresses]);
-        else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
-      },
-      (error: unknown) => callback(error as NodeJS.ErrnoException, ''),
-    );
+    resolve(host, (error, addresses) => {
+      const refusal = error ?? refusalOf(host, addresses, policy());
+      if (refusal !== null) callback(refusal, '');
+      else if (options.all === true) callback(null, [...addresses]);
+      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+    });
   };
   const pool = { keepAlive: true, maxFreeSockets: limits.deliveryIdleConnectionsMax, timeout: limits.deliveryMs, lookup: checkedLookup };
   let agents = { http: new HttpAgent(pool), https: new HttpsAgent(pool), policy: '' };
@@ -96,6 +84,17 @@ export function makeSender({ policy, clock, resolve = systemResolve }: SenderPar
       agents.https.destroy();
     },
   };
+}
+
+/** All must pass: a name that stands for the inside as well as the outside is not to be trusted. */
+function refusalOf(host: string, addresses: readonly LookupAddress[], policy: DestinationPolicy): Error | null {
+  if (addresses.length === 0) return new AppError('invalid-argument', `host ${host} has no address`);
+  try {
+    for (const { address } of addresses) checkAddress(address, policy);
+    return null;
+  } catch (error) {
+    return AppError.from(error);
+  }
 }
 
 function answerOf(outgoing: ClientRequest, content: Buffer, clock: Clock): Promise<Outcome> {

@@ -7,6 +7,7 @@ import { backOffMs, judge, retryAfterMs } from './attempts.ts';
 import { readDeclaration } from './declaration.ts';
 import { checkAddress, checkUrl, readDestinationPolicy } from './destination.ts';
 import { makeSender } from './sender.ts';
+import type { Resolve } from './sender.ts';
 import { signatureHeaders } from './cloud-event.ts';
 
 const strict = readDestinationPolicy({});
@@ -109,7 +110,11 @@ describe('the sender', () => {
   it('asks for addresses at each connection, and connects to none that may not be', async () => {
     const answers = [['127.0.0.1'], ['224.0.0.1'], ['127.0.0.1', '224.0.0.1']];
     let asked = 0;
-    const resolve = async () => answers[asked++]!.map((address) => ({ address, family: 4 }));
+    const resolve: Resolve = (_host, callback) =>
+      callback(
+        null,
+        answers[asked++]!.map((address) => ({ address, family: 4 })),
+      );
     // A resolver that rebinds: allowed first, forbidden later. New connections: the sender of each try has no open one.
     const outcomes = [];
     for (let round = 0; round < 3; round++) {
@@ -118,16 +123,13 @@ describe('the sender', () => {
       sender.close();
     }
     expect(asked).toBe(3);
-    expect(outcomes).toMatchObject(
-      [{ status: 429, retryAfterMs: 7_000 }, { kind: 'failed', reason: /224/ }, { kind: 'failed' }].map((each) =>
-        'reason' in each ? { kind: 'failed', reason: expect.stringContaining('224.0.0.1') } : each,
-      ),
-    );
+    const refused = { kind: 'failed', reason: expect.stringContaining('224.0.0.1') };
+    expect(outcomes).toMatchObject([{ status: 429, retryAfterMs: 7_000 }, refused, refused]);
   });
 
   it('does not use a connection that an older policy allowed', async () => {
     let policy = lax;
-    const sender = makeSender({ policy: () => policy, clock: () => 0, resolve: async () => [{ address: '127.0.0.1', family: 4 }] });
+    const sender = makeSender({ policy: () => policy, clock: () => 0, resolve: (_host, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]) });
     expect(await sender.send(message('/'))).toMatchObject({ status: 429 });
     policy = { allowedHosts: ['other.example'], allowPrivateNetworks: true };
     expect(await sender.send(message('/'))).toMatchObject({ kind: 'failed', reason: expect.stringContaining('allowedHosts') });

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { AppError } from '@plumbline/contracts';
 import type { NewEvent } from '@plumbline/contracts';
 import type { Consumer, SqlExecutor } from '@plumbline/event-log';
@@ -44,6 +45,7 @@ export interface Subscriptions {
 }
 
 const queueName = 'subscription-deliveries';
+const jitterSteps = 1_000_000;
 
 export async function startSubscriptions(parts: SubscriptionsParts): Promise<Subscriptions> {
   const { context, prefix, namespace, kube, settings } = parts;
@@ -70,7 +72,7 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
   };
   const deliverer = makeDeliverer({
     ...{ prefix, eventLog, database, transaction, sender, clock, log, metrics },
-    random: Math.random,
+    random: () => randomInt(jitterSteps) / jitterSteps,
     active: (name) => activeOf(parts, register, name),
     disable: (name, reason, eventId) => disable(parts, register, { name, reason, eventId }),
     buried: async ({ subscription: name, position, eventId, tries }, reason) => {

@@ -1,4 +1,5 @@
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import { storableJson } from '@plumbline/event-log';
+import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { DeclarationEvent } from '../domain/declaration.ts';
 
 /** The last declaration of each project and of the policy, and its place in its stream: a projection of the log. */
@@ -7,19 +8,22 @@ export interface Recorded {
   event: DeclarationEvent;
 }
 
+export const declarationTables: readonly ProjectionTable[] = [
+  { name: 'declaration', ddl: ['create table if not exists declaration (stream text primary key, version integer not null, event jsonb not null)'] },
+];
+
 export const declarationsConsumer: Consumer<SqlExecutor> = {
   name: 'rbac.declarations',
   types: ['ProjectDeclared', 'ProjectDeleted', 'PolicyChanged'],
   apply: async (events, tx) => {
-    for (const { stream, version, type, data } of events) {
-      await tx.query(
-        `insert into declaration (stream, version, event) values ($1, $2, $3::jsonb)
-         on conflict (stream) do update set version = excluded.version, event = excluded.event where declaration.version < excluded.version`,
-        [stream, version, JSON.stringify({ type, data })],
-      );
-    }
+    const last = [...new Map(events.map((event) => [event.stream, event])).values()];
+    await tx.query(
+      `insert into declaration (stream, version, event) select * from unnest($1::text[], $2::int[], $3::jsonb[])
+       on conflict (stream) do update set version = excluded.version, event = excluded.event where declaration.version < excluded.version`,
+      [last.map(({ stream }) => stream), last.map(({ version }) => version), last.map(({ type, data }) => storableJson({ type, data }))],
+    );
   },
-  reset: async (tx) => void (await tx.query('delete from declaration')),
+  tables: declarationTables,
 };
 
 export async function readRecorded(database: SqlExecutor, stream: string): Promise<Recorded | undefined> {

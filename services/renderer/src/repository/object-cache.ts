@@ -1,4 +1,5 @@
 import type { BlobStore } from '@plumbline/blobs';
+import { createHash } from 'node:crypto';
 import { AppError } from '@plumbline/contracts';
 import type { GitTreeEntry } from './git-tree.ts';
 import { parseGitTree } from './git-tree.ts';
@@ -39,7 +40,7 @@ export function makeObjectCache(blobs: Pick<BlobStore, 'get'>, bytesMax: number)
     }
     return entry;
   };
-  const load = async (scope: string, ids: readonly string[]): Promise<(id: string) => Cached> => {
+  const load = async (scope: string, kind: 'blob' | 'tree', ids: readonly string[]): Promise<(id: string) => Cached> => {
     const found = new Map<string, Cached>();
     const unknown = new Set<string>();
     for (const id of ids) {
@@ -48,7 +49,10 @@ export function makeObjectCache(blobs: Pick<BlobStore, 'get'>, bytesMax: number)
       else found.set(id, entry);
     }
     const stored = unknown.size === 0 ? [] : await blobs.get(scope, [...unknown]);
-    for (const [id, bytes] of stored) found.set(id, keep(`${scope} ${id}`, { bytes }));
+    for (const [id, bytes] of stored) {
+      if (!isContentOf(id, kind, bytes)) throw changed(id);
+      found.set(id, keep(`${scope} ${id}`, { bytes }));
+    }
     return (id) => {
       const entry = found.get(id);
       if (entry === undefined) throw missing(id);
@@ -58,15 +62,28 @@ export function makeObjectCache(blobs: Pick<BlobStore, 'get'>, bytesMax: number)
 
   return {
     async read(scope, ids) {
-      const loaded = await load(scope, ids);
+      const loaded = await load(scope, 'blob', ids);
       return (id) => loaded(id).bytes;
     },
     async tree(scope, id) {
-      const entry = (await load(scope, [id]))(id);
+      const entry = (await load(scope, 'tree', [id]))(id);
       return (entry.tree ??= parseGitTree(id, entry.bytes));
     },
   };
 }
+
+/** Git's own name of the content: SHA-1, or SHA-256 in repositories of that format. */
+function isContentOf(id: string, kind: 'blob' | 'tree', bytes: Buffer): boolean {
+  const algorithm = id.length === 64 ? 'sha256' : 'sha1';
+  return createHash(algorithm).update(`${kind} ${bytes.byteLength}\0`).update(bytes).digest('hex') === id;
+}
+
+const changed = (id: string): AppError =>
+  new AppError(
+    'manifest-invalid',
+    `Git object ${id} in the blob store is not what Git has under that id: somebody changed it. Nothing is rendered from it; restore that row of blobs.blob from a copy, or commit another content of the file`,
+    { details: { object: id } },
+  );
 
 const missing = (id: string): AppError =>
   new AppError(

@@ -24,19 +24,19 @@ const submodule = new Special('160000', 'aa'.repeat(20));
 /** Git objects of a nested description. */
 function gitObjects(root: Directory): { objects: Map<string, Buffer>; rootTree: string } {
   const objects = new Map<string, Buffer>();
-  const put = (bytes: Buffer): string => {
-    const id = createHash('sha1').update(bytes).digest('hex');
+  const put = (kind: 'blob' | 'tree', bytes: Buffer): string => {
+    const id = createHash('sha1').update(`${kind} ${bytes.byteLength}\0`).update(bytes).digest('hex');
     objects.set(id, bytes);
     return id;
   };
   const add = (content: Directory[string]): [mode: string, id: string] => {
-    if (typeof content === 'string') return ['100644', put(Buffer.from(content))];
-    if (content instanceof Special) return [content.mode, content === submodule ? content.target : put(Buffer.from(content.target))];
+    if (typeof content === 'string') return ['100644', put('blob', Buffer.from(content))];
+    if (content instanceof Special) return [content.mode, content === submodule ? content.target : put('blob', Buffer.from(content.target))];
     const parts = Object.entries(content).flatMap(([name, below]) => {
       const [mode, id] = add(below);
       return [Buffer.from(`${mode} ${name}\0`), Buffer.from(id, 'hex')];
     });
-    return ['40000', put(Buffer.concat(parts))];
+    return ['40000', put('tree', Buffer.concat(parts))];
   };
   return { rootTree: add(root)[1], objects };
 }
@@ -139,4 +139,13 @@ test('a missing object is named, and may come later', async () => {
 test('a damaged tree is an error, not a hang', () => {
   expect(() => parseGitTree('aa'.repeat(20), Buffer.from('100644 a\0short'))).toThrow(AppError);
   expect(() => parseGitTree('aa'.repeat(20), Buffer.from('no tree at all'))).toThrow(AppError);
+});
+
+// Whoever could write into the blob store could once say what is rendered.
+test('an object that is not what Git has under its id is refused', async () => {
+  const { tree, objects } = open({ 'a.yaml': 'A' });
+  const file = await tree.resolve('a.yaml');
+  if (file.kind !== 'file') throw new Error('a.yaml is not a file');
+  objects.set(file.id, Buffer.from('B'));
+  await expect(tree.read([file.id])).rejects.toMatchObject({ code: 'manifest-invalid', details: { object: file.id } });
 });

@@ -1,5 +1,5 @@
 import { AppError, assertUnderstood, type NewEvent, type RecordedEvent, type RepositoryEvent } from '@plumbline/contracts';
-import type { Consumer, EventLog, SqlExecutor } from '@plumbline/event-log';
+import type { Consumer, EventLog, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { DataSource } from 'typeorm';
 import { decide, evolve, initialState, type RepositoryCommand, type RepositoryState } from '../domain/repository.ts';
 import { limits } from '../limits.ts';
@@ -102,6 +102,13 @@ export class RepositoryStreams {
   }
 }
 
+export const snapshotTables: readonly ProjectionTable[] = [
+  {
+    name: 'snapshot',
+    ddl: ['create table if not exists snapshot (repository text primary key, version int not null, status text not null, state text not null)'],
+  },
+];
+
 /** Keeps the snapshots. */
 export function snapshotProjection(): Consumer<SqlExecutor> {
   return {
@@ -115,22 +122,28 @@ export function snapshotProjection(): Consumer<SqlExecutor> {
       'RepositoryForgotten',
     ] satisfies RepositoryEvent['type'][],
     async apply(events, tx) {
-      const byStream = Map.groupBy(events, (event) => event.stream);
-      for (const [stream, news] of byStream) {
-        const repository = stream.slice(prefix.length);
-        const [row] = await tx.query<{ version: number; state: string }>('SELECT version, state FROM snapshot WHERE repository = $1', [repository]);
-        const before: Versioned =
-          row === undefined ? { version: 0, state: initialState } : { version: row.version, state: JSON.parse(row.state) as RepositoryState };
-        const after = news.reduce(replay, before);
-        await tx.query(
-          'INSERT INTO snapshot (repository, version, status, state) VALUES ($1, $2, $3, $4) ON CONFLICT (repository) DO UPDATE SET version = $2, status = $3, state = $4',
-          [repository, after.version, after.state.status, JSON.stringify(after.state)],
-        );
-      }
+      const byRepository = Map.groupBy(events, (event) => event.stream.slice(prefix.length));
+      const rows = await tx.query<{ repository: string; version: number; state: string }>(
+        'SELECT repository, version, state FROM snapshot WHERE repository = ANY($1)',
+        [[...byRepository.keys()]],
+      );
+      const before = new Map(rows.map(({ repository, version, state }) => [repository, { version, state: JSON.parse(state) as RepositoryState }]));
+      const after = [...byRepository].map(([repository, news]) => ({
+        repository,
+        ...news.reduce<Versioned>(replay, before.get(repository) ?? { version: 0, state: initialState }),
+      }));
+      await tx.query(
+        `INSERT INTO snapshot (repository, version, status, state) SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[])
+         ON CONFLICT (repository) DO UPDATE SET version = excluded.version, status = excluded.status, state = excluded.state`,
+        [
+          after.map(({ repository }) => repository),
+          after.map(({ version }) => version),
+          after.map(({ state }) => state.status),
+          after.map(({ state }) => JSON.stringify(state)),
+        ],
+      );
     },
-    async reset(tx) {
-      await tx.query('DELETE FROM snapshot');
-    },
+    tables: snapshotTables,
   };
 }
 

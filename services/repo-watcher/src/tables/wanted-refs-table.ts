@@ -1,5 +1,6 @@
 import type { ApplicationEvent, RecordedEvent } from '@plumbline/contracts';
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import { storableText } from '@plumbline/event-log';
+import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import { repositoryId, repositoryPlace, withoutUserInfo } from '@plumbline/git';
 import type { DataSource } from 'typeorm';
 import { wantedRefs } from '../domain/wanted-refs.ts';
@@ -33,43 +34,55 @@ export class WantedRefsTable {
   }
 }
 
+export const wantedTables: readonly ProjectionTable[] = [
+  {
+    name: 'wanted',
+    ddl: [
+      `create table if not exists wanted (application text not null, repository text not null, ref text not null, chart text not null, url text not null,
+         place text not null, primary key (application, repository, ref, chart))`,
+      'create index if not exists wanted_repository on wanted (repository)',
+      'create index if not exists wanted_place on wanted (place)',
+    ],
+  },
+];
+
 /** Keeps the table; `changed` hears, after the commit, which repositories it concerned. */
 export function wantedRefsProjection(changed: (repositories: ReadonlySet<string>) => void): Consumer<SqlExecutor> {
-  const dropped = new Map<string, string[]>();
+  // By the event itself: what a rebuild applies is never told, and nothing of it is kept.
+  const dropped = new WeakMap<RecordedEvent, string[]>();
   return {
     name: 'repo-watcher.wanted-refs',
     types: ['ApplicationDeclared', 'ApplicationDeleted'],
     async apply(events, tx) {
-      for (const event of events) {
-        const before = await tx.query<{ repository: string }>('DELETE FROM wanted WHERE application = $1 RETURNING repository', [event.stream]);
+      // Of several declarations of one application the last counts; what each of them named is told all the same.
+      const last = new Map(events.map((event) => [event.stream, event]));
+      const before = await tx.query<{ application: string; repository: string }>(
+        'WITH gone AS (DELETE FROM wanted WHERE application = ANY($1) RETURNING application, repository) SELECT application, repository FROM gone',
+        [[...last.keys()]],
+      );
+      const byApplication = Map.groupBy(before, (row) => row.application);
+      for (const [stream, event] of last) {
         dropped.set(
-          event.id,
-          before.map((row) => row.repository),
+          event,
+          (byApplication.get(stream) ?? []).map((row) => row.repository),
         );
-        for (const row of rowsOf(event)) {
-          await tx.query('INSERT INTO wanted (application, repository, ref, chart, url, place) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING', [
-            row.application,
-            row.repository,
-            row.ref,
-            row.chart,
-            row.url,
-            row.place,
-          ]);
-        }
       }
+      const rows = [...last.values()].flatMap(rowsOf);
+      await tx.query(
+        `INSERT INTO wanted (application, repository, ref, chart, url, place)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) ON CONFLICT DO NOTHING`,
+        (['application', 'repository', 'ref', 'chart', 'url', 'place'] as const).map((column) => rows.map((row) => storableText(row[column]))),
+      );
     },
     committed(events) {
       const repositories = new Set<string>();
       for (const event of events) {
-        for (const repository of dropped.get(event.id) ?? []) repositories.add(repository);
+        for (const repository of dropped.get(event) ?? []) repositories.add(repository);
         for (const row of rowsOf(event)) repositories.add(row.repository);
-        dropped.delete(event.id);
       }
       changed(repositories);
     },
-    async reset(tx) {
-      await tx.query('DELETE FROM wanted');
-    },
+    tables: wantedTables,
   };
 }
 

@@ -1,5 +1,6 @@
 import { categoryOf } from '@plumbline/contracts';
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import { storableJson } from '@plumbline/event-log';
+import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { Folded } from './application-log.ts';
 import { fold, unseen } from './application-log.ts';
 
@@ -9,6 +10,13 @@ interface Row {
   state: Folded['state'];
   status: Folded['status'];
 }
+
+export const applicationsTables: readonly ProjectionTable[] = [
+  {
+    name: 'application',
+    ddl: ['create table if not exists application (stream text primary key, version int not null, state jsonb not null, status jsonb not null)'],
+  },
+];
 
 /**
  * Where each application's stream stands, so that a restart doesn't replay the log. Only this service appends to these
@@ -26,9 +34,7 @@ export const applicationsProjection: Consumer<SqlExecutor> = {
     if (gone.length > 0) await tx.query('delete from application where stream = any($1)', [gone]);
     if (live.length > 0) await writeRows(tx, live);
   },
-  async reset(tx) {
-    await tx.query('delete from application');
-  },
+  tables: applicationsTables,
 };
 
 async function readRows(tx: SqlExecutor, streams: string[]): Promise<Map<string, Folded>> {
@@ -44,8 +50,8 @@ async function writeRows(tx: SqlExecutor, rows: readonly [string, Folded][]): Pr
     [
       rows.map(([stream]) => stream),
       rows.map(([, row]) => row.version),
-      rows.map(([, row]) => JSON.stringify(row.state)),
-      rows.map(([, row]) => JSON.stringify(row.status)),
+      rows.map(([, row]) => storableJson(row.state)),
+      rows.map(([, row]) => storableJson(row.status)),
     ],
   );
 }
@@ -54,10 +60,3 @@ export async function readApplications(tx: SqlExecutor): Promise<Map<string, Fol
   const rows = await tx.query<Row>('select stream, version, state, status from application');
   return new Map(rows.map(({ stream, ...folded }) => [stream, folded]));
 }
-
-export const applicationsTable = `create table application (
-  stream text primary key,
-  version int not null,
-  state jsonb not null,
-  status jsonb not null
-)`;

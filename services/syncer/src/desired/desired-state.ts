@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
 import type { Application, ApplicationSpec, IgnoreDifference, ManifestSet } from '@plumbline/contracts';
@@ -50,6 +51,7 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
     const bytes = (await blobs.get(blobScope.manifests, [id])).get(id);
     if (bytes === undefined)
       throw new AppError('unavailable', `manifest set ${id} is not in the blob store; refresh the application to render it again`, { retry: 'later' });
+    assertContent(id, bytes);
     const set = JSON.parse(bytes.toString('utf8')) as ManifestSet;
     remember(sets, id, set);
     return set;
@@ -78,6 +80,16 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
       return state;
     },
   };
+}
+
+/** A manifest set is what its address says, or it is not applied: whoever can write into the store can't say what runs. */
+function assertContent(id: string, bytes: Buffer): void {
+  if (createHash('sha256').update(bytes).digest('hex') === id) return;
+  throw new AppError(
+    'manifest-invalid',
+    `manifest set ${id} in the blob store is not what was rendered: its content does not fit its address, somebody changed it. Nothing of it is applied; delete that row of blobs.blob and refresh the application (hard) to render it again`,
+    { details: { manifestSet: id } },
+  );
 }
 
 const kindNames = new WeakMap<Discovery, string>();

@@ -5,6 +5,7 @@ import type {
   HealthStatusCode,
   OperationInitiator,
   ResourceHealth,
+  ResourceRef,
   ResourceResult,
   RetryStrategy,
   SyncOperation,
@@ -41,5 +42,7 @@ export type ApplicationCommand =
   | { type: 'StartSync'; operationId: string; attempt: number; steps: readonly { phase: SyncPhase; wave: number; resources: number }[] }
   | { type: 'CompleteStep'; operationId: string; attempt: number; step: number; results: readonly ResourceResult[]; now: number; canRetry: boolean }
   | { type: 'FailSync'; operationId: string; phase: 'Failed' | 'Error'; message: string; now: number; canRetry: boolean }
+  /** A request of the cluster's former owner landed after the take-over. */
+  | { type: 'RecordLateWrite'; resource: ResourceRef; resourceVersion: string; epoch: number }
   | { type: 'StartDeletion'; cascade: boolean; resources: number }
   | { type: 'ForgetApplication'; cascaded: boolean };

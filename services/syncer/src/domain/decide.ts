@@ -34,6 +34,10 @@ export function decide(command: ApplicationCommand, state: ApplicationState): Ap
       return completeStep(command, state);
     case 'FailSync':
       return failSync(command, runningOperation(state, command.operationId));
+    case 'RecordLateWrite': {
+      const { resource, resourceVersion, epoch } = command;
+      return [{ type: 'LateWriteDetected', data: { resource, resourceVersion, epoch } }];
+    }
     case 'StartDeletion':
       return state.isDeleting ? [] : [{ type: 'ApplicationDeletionStarted', data: { cascade: command.cascade, resources: command.resources } }];
     case 'ForgetApplication':

@@ -102,6 +102,7 @@ export function evolve(state: ApplicationState, recorded: RecordedEvent): Applic
     case 'HealthChanged':
       return { ...state, health: evolveHealth(state.health, event.data) };
     case 'DriftDetected':
+    case 'LateWriteDetected':
       return state;
     default:
       return evolveOperation(state, event, recorded.at);

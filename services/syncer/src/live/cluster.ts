@@ -8,6 +8,8 @@ import { ClusterState } from './cluster-state.ts';
 export interface ClusterListener {
   /** An object that this application manages or wants changed. */
   changed(applicationKeyOrInstance: { key: string } | { instance: string }): void;
+  /** A live object, of a kind whose objects are all known, is another than before. */
+  observed?(before: LiveRow | undefined, after: LiveRow | undefined): void;
 }
 
 /** One cluster: its API server, its live objects, and which application is interested in which of them. */
@@ -34,10 +36,17 @@ export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterList
       const keys = managed.get(is) ?? new Set();
       managed.set(is, keys.add(key));
     }
+    if (before !== undefined || isKnown(after)) listener.observed?.(before, after);
     for (const instance of new Set([was, is])) if (instance !== undefined) listener.changed({ instance });
     for (const applicationKey of wantedBy.get(key) ?? []) listener.changed({ key: applicationKey });
   };
 
+  /** Its kind was listed: what appears now is new. */
+  const isKnown = (row: LiveRow | undefined): boolean => {
+    if (row === undefined) return false;
+    const [group = '', kind = ''] = row.key.split('/');
+    return state.kindState(group, kind) === 'synced';
+  };
   const state = new ClusterState({
     kube,
     log,

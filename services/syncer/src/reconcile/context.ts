@@ -6,6 +6,7 @@ import type { DesiredStates } from '../desired/desired-state.ts';
 import type { Cluster } from '../live/cluster.ts';
 import type { World } from '../world/world.ts';
 import type { Entry } from './entry.ts';
+import type { Wakeups } from './wakeups.ts';
 
 /** What the events of a reconcile say about their origin. */
 export interface Why {
@@ -26,8 +27,7 @@ export interface ReconcileContext {
   isApplication(instance: string): boolean;
   /** Throws when this process may not write to the cluster any more. */
   assertOwner(): void;
-  /** Wake the application at this time, even if this process dies before. */
-  wakeAt(entry: Entry, atMs: number): void;
+  wakeups: Wakeups;
   /** Repository and ref that the application now follows. */
   follows(entry: Entry, repository: string | undefined): void;
   /** How many applications follow a repository. */

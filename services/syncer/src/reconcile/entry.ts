@@ -1,7 +1,11 @@
-import type { Application } from '@plumbline/contracts';
+import type { Application, Logger } from '@plumbline/contracts';
 import type { ApplicationLog } from '../applications/application-log.ts';
+import type { ApplicationCommand } from '../domain/commands.ts';
 import type { Declared } from '../domain/state.ts';
+import { limits } from '../limits.ts';
 import type { StepOutcome } from '../sync/apply-step.ts';
+
+type LateWriteCommand = Extract<ApplicationCommand, { type: 'RecordLateWrite' }>;
 
 /** One Application as this process knows it: the resource, its stream, and what is only worth keeping while we live. */
 export interface Entry {
@@ -35,8 +39,17 @@ export interface Entry {
   clearedOperation?: string;
   /** The sweep asks for a pointer that moved to be recorded. */
   recordsPointer: boolean;
+  /** Writes of the cluster's former owner that landed after the take-over and are not recorded yet. */
+  lateWrites?: LateWriteCommand[];
   /** Reason that let the next reconcile happen, for `correlation` of its events. */
   correlation?: string;
+}
+
+/** To be recorded by the next reconcile, which the change of the object brings about anyway. */
+export function noteLateWrite(entry: Entry, write: Omit<LateWriteCommand, 'type'>, log: Logger): void {
+  log.warn('a write of the former owner of the cluster landed after the take-over', { application: entry.key, ...write });
+  entry.lateWrites ??= [];
+  if (entry.lateWrites.length < limits.lateWritesKeptMax) entry.lateWrites.push({ type: 'RecordLateWrite', ...write });
 }
 
 /** Set by people and by the API: look at the repository now (`normal`), and render again (`hard`). */

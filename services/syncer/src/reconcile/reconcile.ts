@@ -46,7 +46,8 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
 async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why): Promise<void> {
   const application = entry.resource;
   const declare = await declareCommand(entry, context);
-  await entry.log.execute([declare], why);
+  await entry.log.execute([declare, ...(entry.lateWrites ?? [])], why);
+  delete entry.lateWrites;
   const state = declaredState(entry);
   if (state === undefined) return;
   if (application.metadata.deletionTimestamp !== undefined || !entry.isPresent) return reconcileDeletion(entry, state, context);
@@ -122,7 +123,7 @@ async function wantedState(entry: Entry, state: Declared, context: ReconcileCont
     if (failure.retry === 'later' && failure.code !== 'render-failed') {
       // A service that restarts is nobody's problem; one that stays away has to be seen.
       if (++entry.unanswered < limits.unansweredMax) throw failure;
-      context.wakeAt(entry, context.clock() + limits.reconcileRetryMsMax);
+      context.wakeups.at(entry.key, context.clock() + limits.reconcileRetryMsMax);
     }
     return { kind: 'failed', condition: 'ComparisonError', error: failure, revision: target.commit };
   }

@@ -1,9 +1,8 @@
 import type { ResourceResult } from '@plumbline/contracts';
 import type { Step } from '@plumbline/manifests';
 import { applicationSyncOptions } from '@plumbline/manifests';
-import { nextHealAt } from '../domain/backoff.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
-import type { Declared, OperationRecord } from '../domain/state.ts';
+import type { OperationRecord } from '../domain/state.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import { fieldManager } from '../field-managers.ts';
 import { applyStep } from '../sync/apply-step.ts';
@@ -31,7 +30,7 @@ export async function advanceOperation(
   const operation = runningAfter(entry, commands);
   if (operation === undefined) {
     await entry.log.execute(commands, why);
-    wakeForHeal(entry, context);
+    context.wakeups.arrange(entry.key, entry.log.state);
     return;
   }
   const loaded = operation.manifestSet === desired.manifestSet ? desired : await context.desired.load(entry.resource, entry.instance, operation.manifestSet);
@@ -44,7 +43,7 @@ export async function advanceOperation(
   const retryAtMs = operation.retryAt === undefined ? undefined : Date.parse(operation.retryAt);
   if (retryAtMs !== undefined && retryAtMs > context.clock()) {
     await entry.log.execute(commands, why);
-    context.wakeAt(entry, retryAtMs);
+    context.wakeups.arrange(entry.key, entry.log.state);
     return;
   }
   const state = declaredState(entry);
@@ -98,8 +97,8 @@ async function runSteps(entry: Entry, desired: DesiredState, steps: readonly Ste
   if (state?.operation?.phase !== 'Running') {
     await deleteEndedHooks(desired, state?.operation, context);
     context.wake(entry);
-  } else if (state.operation.retryAt !== undefined) context.wakeAt(entry, Date.parse(state.operation.retryAt));
-  wakeForHeal(entry, context);
+  }
+  context.wakeups.arrange(entry.key, entry.log.state);
 }
 
 /** What the sync made of things, in the same append as its end; not while the newest revision can't be compared. */
@@ -158,12 +157,4 @@ async function ensureNamespace(entry: Entry, desired: DesiredState, context: Rec
   if (desired.byKey.has(key) || (metadata === undefined && context.cluster.state.row(key) !== undefined)) return;
   const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, ...metadata } };
   context.cluster.state.observe(await context.cluster.kube.apply(object, { fieldManager: fieldManager.namespace }));
-}
-
-function wakeForHeal(entry: Entry, context: ReconcileContext): void {
-  const state: Declared | undefined = declaredState(entry);
-  if (state === undefined || state.heals.length === 0 || state.operation?.phase === 'Running') return;
-  if (state.comparison?.status !== 'OutOfSync' && state.failure === undefined) return;
-  const at = nextHealAt(state.heals);
-  if (at > context.clock()) context.wakeAt(entry, at);
 }

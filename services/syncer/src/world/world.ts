@@ -1,5 +1,6 @@
 import type { AppProjectSpec, RecordedEvent, RepositoryEvent, AccessEvent } from '@plumbline/contracts';
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import { storableJson, storableText } from '@plumbline/event-log';
+import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 
 /** What other services say that applications depend on: where refs point, and what projects allow. */
 export interface RefState {
@@ -34,46 +35,54 @@ export interface World {
 
 export type WorldChange = { kind: 'repository'; repository: string; ref?: string; correlation: string } | { kind: 'project'; name: string };
 
-export const worldTables = [
-  `create table ref (repository text, ref text, position bigint not null, commit text, tree text, problem text, primary key (repository, ref))`,
-  `create table repository (repository text primary key, position bigint not null, problem text, since timestamptz)`,
-  `create table project (name text primary key, position bigint not null, uid text not null, spec jsonb)`,
+export const worldTables: readonly ProjectionTable[] = [
+  {
+    name: 'ref',
+    ddl: [
+      'create table if not exists ref (repository text, ref text, position bigint not null, commit text, tree text, problem text, primary key (repository, ref))',
+    ],
+  },
+  {
+    name: 'repository',
+    ddl: ['create table if not exists repository (repository text primary key, position bigint not null, problem text, since timestamptz)'],
+  },
+  {
+    name: 'project',
+    // By stream: two projects of one name are two streams, whose events come in no particular order.
+    ddl: ['create table if not exists project (stream text primary key, name text not null, position bigint not null, uid text not null, spec jsonb)'],
+  },
 ];
 
 export interface WorldProjection {
   world: World;
   consumer: Consumer<SqlExecutor>;
-  /** Reads the tables, once the consumer has caught up. */
-  load(tx: SqlExecutor): Promise<void>;
   /** Who is told of changes from now on. */
   listen(listener: (change: WorldChange) => void): void;
 }
 
+type WorldEvent = RecordedEvent & (RepositoryEvent | AccessEvent);
+
 /** Projection in tables (for a restart) and in memory (for use). */
 export function makeWorld(): WorldProjection {
   let listener: ((change: WorldChange) => void) | undefined;
-  const refs = new Map<string, RefState>();
-  const repositories = new Map<string, { position: number; outage?: Outage }>();
-  const projects = new Map<string, ProjectState>();
+  const memory: Memory = { refs: new Map(), repositories: new Map(), projects: new Map() };
+  const { refs, repositories, projects } = memory;
 
   const consumer: Consumer<SqlExecutor> = {
     name: 'syncer.world',
     types: ['RevisionObserved', 'RefUnresolved', 'RepositoryUnreachable', 'RepositoryRecovered', 'ProjectDeclared', 'ProjectDeleted'],
-    async apply(events, tx) {
-      for (const event of events) await writeRow(event as RecordedEvent & (RepositoryEvent | AccessEvent), tx);
-    },
+    apply: (events, tx) => writeRows(events as readonly WorldEvent[], tx),
     committed(events) {
       for (const recorded of events) {
-        const change = remember(recorded as RecordedEvent & (RepositoryEvent | AccessEvent));
+        const change = remember(recorded as WorldEvent);
         if (change !== undefined) listener?.(change);
       }
     },
-    async reset(tx) {
-      for (const table of ['ref', 'repository', 'project']) await tx.query(`delete from ${table}`);
-    },
+    load: (tx) => loadTables(tx, memory),
+    tables: worldTables,
   };
 
-  const remember = (event: RecordedEvent & (RepositoryEvent | AccessEvent)): WorldChange | undefined => {
+  const remember = (event: WorldEvent): WorldChange | undefined => {
     const { position } = event;
     const correlation = event.metadata.correlation ?? event.id;
     switch (event.type) {
@@ -94,11 +103,10 @@ export function makeWorld(): WorldProjection {
         repositories.set(event.data.repository, { position });
         return { kind: 'repository', repository: event.data.repository, correlation };
       case 'ProjectDeclared':
-        projects.set(event.data.name, { name: event.data.name, position, uid: event.data.uid, spec: event.data.spec });
+        projects.set(event.stream, { name: event.data.name, position, uid: event.data.uid, spec: event.data.spec });
         return { kind: 'project', name: event.data.name };
       case 'ProjectDeleted':
-        if (projects.get(event.data.name)?.uid !== event.data.uid) return undefined;
-        projects.set(event.data.name, { name: event.data.name, position, uid: event.data.uid });
+        projects.set(event.stream, { name: event.data.name, position, uid: event.data.uid });
         return { kind: 'project', name: event.data.name };
       default:
         return undefined;
@@ -108,75 +116,109 @@ export function makeWorld(): WorldProjection {
   const world: World = {
     ref: (repository, ref) => refs.get(`${repository} ${ref}`),
     outage: (repository) => repositories.get(repository)?.outage,
-    project: (name) => projects.get(name),
+    project: (name) => currentOf([...projects.values()].filter((project) => project.name === name)),
   };
-  return { world, consumer, load: (tx) => loadTables(tx, { refs, repositories, projects }), listen: (heard) => void (listener = heard) };
+  return { world, consumer, listen: (heard) => void (listener = heard) };
+}
+
+/** Of several projects that had the name one after the other: the last declared one that is not deleted. */
+function currentOf(projects: readonly ProjectState[]): ProjectState | undefined {
+  const rank = (project: ProjectState): number => (project.spec === undefined ? 0 : Number.MAX_SAFE_INTEGER / 2) + project.position;
+  return projects.reduce<ProjectState | undefined>((best, project) => (best === undefined || rank(best) < rank(project) ? project : best), undefined);
 }
 
 interface Memory {
   refs: Map<string, RefState>;
   repositories: Map<string, { position: number; outage?: Outage }>;
+  /** By stream. */
   projects: Map<string, ProjectState>;
 }
 
+type Nullable<T> = { [K in keyof T]: T[K] | null };
+
 async function loadTables(tx: SqlExecutor, { refs, repositories, projects }: Memory): Promise<void> {
-  for (const row of await tx.query<{ repository: string; ref: string; position: string; commit: string | null; tree: string | null; problem: string | null }>(
-    'select * from ref',
-  )) {
-    const { repository, ref, commit, tree, problem } = row;
+  type RefRow = Pick<RefState, 'repository' | 'ref'> & Nullable<Required<Pick<RefState, 'commit' | 'tree' | 'problem'>>> & { position: string };
+  const refRows = await tx.query<RefRow>('select * from ref');
+  const repositoryRows = await tx.query<{ repository: string; position: string; problem: string | null; since: Date | null }>('select * from repository');
+  const projectRows = await tx.query<{ stream: string; name: string; uid: string; position: string; spec: AppProjectSpec | null }>('select * from project');
+  refs.clear();
+  for (const { repository, ref, position, commit, tree, problem } of refRows) {
     const known = { ...(commit === null ? {} : { commit }), ...(tree === null ? {} : { tree }), ...(problem === null ? {} : { problem }) };
-    keepNewer(refs, `${repository} ${ref}`, { repository, ref, position: Number(row.position), ...known });
+    refs.set(`${repository} ${ref}`, { repository, ref, position: Number(position), ...known });
   }
-  for (const row of await tx.query<{ repository: string; position: string; problem: string | null; since: Date | null }>('select * from repository')) {
-    const outage = row.problem === null || row.since === null ? {} : { outage: { message: row.problem, sinceMs: row.since.getTime() } };
-    keepNewer(repositories, row.repository, { position: Number(row.position), ...outage });
+  repositories.clear();
+  for (const { repository, position, problem, since } of repositoryRows) {
+    const outage = problem === null || since === null ? {} : { outage: { message: problem, sinceMs: since.getTime() } };
+    repositories.set(repository, { position: Number(position), ...outage });
   }
-  for (const row of await tx.query<ProjectState & { position: string; spec: AppProjectSpec | null }>('select * from project'))
-    keepNewer(projects, row.name, { name: row.name, uid: row.uid, position: Number(row.position), ...(row.spec === null ? {} : { spec: row.spec }) });
+  projects.clear();
+  for (const { stream, name, uid, position, spec } of projectRows) {
+    projects.set(stream, { name, uid, position: Number(position), ...(spec === null ? {} : { spec }) });
+  }
 }
 
-/** Events that came while the tables were read win. */
-function keepNewer<T extends { position: number }>(map: Map<string, T>, key: string, value: T): void {
-  const known = map.get(key);
-  if (known === undefined || known.position < value.position) map.set(key, value);
+/** The last event about each thing counts; all about one thing are in one stream. */
+async function writeRows(events: readonly WorldEvent[], tx: SqlExecutor): Promise<void> {
+  const refs = new Map<string, Extract<WorldEvent, { type: 'RevisionObserved' | 'RefUnresolved' }>>();
+  const repositories = new Map<string, Extract<WorldEvent, { type: 'RepositoryUnreachable' | 'RepositoryRecovered' }>>();
+  const projects = new Map<string, Extract<WorldEvent, { type: 'ProjectDeclared' | 'ProjectDeleted' }>>();
+  for (const event of events) {
+    if (event.type === 'RevisionObserved' || event.type === 'RefUnresolved') refs.set(`${event.data.repository} ${event.data.ref}`, event);
+    else if (event.type === 'RepositoryUnreachable' || event.type === 'RepositoryRecovered') repositories.set(event.data.repository, event);
+    else if (event.type === 'ProjectDeclared' || event.type === 'ProjectDeleted') projects.set(event.stream, event);
+  }
+  if (refs.size > 0) {
+    await upsert(
+      tx,
+      {
+        table: 'ref',
+        key: ['repository', 'ref'],
+        columns: { repository: 'text', ref: 'text', position: 'bigint', commit: 'text', tree: 'text', problem: 'text' },
+      },
+      [...refs.values()].map(({ type, data, position }) =>
+        type === 'RevisionObserved'
+          ? [data.repository, data.ref, position, data.commit, data.tree, null]
+          : [data.repository, data.ref, position, null, null, data.message],
+      ),
+    );
+  }
+  if (repositories.size > 0) {
+    await upsert(
+      tx,
+      { table: 'repository', key: ['repository'], columns: { repository: 'text', position: 'bigint', problem: 'text', since: 'timestamptz' } },
+      [...repositories.values()].map(({ type, data, position, at }) =>
+        type === 'RepositoryUnreachable' ? [data.repository, position, data.message, at] : [data.repository, position, null, null],
+      ),
+    );
+  }
+  if (projects.size > 0) {
+    await upsert(
+      tx,
+      { table: 'project', key: ['stream'], columns: { stream: 'text', name: 'text', position: 'bigint', uid: 'text', spec: 'jsonb' } },
+      [...projects.values()].map(({ stream, type, data, position }) => [
+        stream,
+        data.name,
+        position,
+        data.uid,
+        type === 'ProjectDeclared' ? storableJson(data.spec) : null,
+      ]),
+    );
+  }
 }
 
-async function writeRow(event: RecordedEvent & (RepositoryEvent | AccessEvent), tx: SqlExecutor): Promise<void> {
-  const { position } = event;
-  switch (event.type) {
-    case 'RevisionObserved':
-    case 'RefUnresolved': {
-      const { repository, ref } = event.data;
-      const [commit, tree, problem] = event.type === 'RevisionObserved' ? [event.data.commit, event.data.tree, null] : [null, null, event.data.message];
-      await tx.query(
-        `insert into ref values ($1, $2, $3, $4, $5, $6) on conflict (repository, ref)
-         do update set position = excluded.position, commit = excluded.commit, tree = excluded.tree, problem = excluded.problem`,
-        [repository, ref, position, commit, tree, problem],
-      );
-      return;
-    }
-    case 'RepositoryUnreachable':
-    case 'RepositoryRecovered':
-      await tx.query(
-        `insert into repository values ($1, $2, $3, $4) on conflict (repository)
-         do update set position = excluded.position, problem = excluded.problem, since = excluded.since`,
-        [
-          event.data.repository,
-          position,
-          event.type === 'RepositoryUnreachable' ? event.data.message : null,
-          event.type === 'RepositoryUnreachable' ? event.at : null,
-        ],
-      );
-      return;
-    case 'ProjectDeclared':
-      await tx.query(
-        'insert into project values ($1, $2, $3, $4) on conflict (name) do update set position = excluded.position, uid = excluded.uid, spec = excluded.spec',
-        [event.data.name, position, event.data.uid, JSON.stringify(event.data.spec)],
-      );
-      return;
-    case 'ProjectDeleted':
-      await tx.query('update project set spec = null, position = $2 where name = $1 and uid = $3', [event.data.name, position, event.data.uid]);
-      return;
-    default:
-  }
+interface Target {
+  table: string;
+  key: readonly string[];
+  columns: Readonly<Record<string, string>>;
+}
+
+async function upsert(tx: SqlExecutor, { table, key, columns }: Target, rows: readonly (readonly unknown[])[]): Promise<void> {
+  const names = Object.keys(columns);
+  const arrays = Object.values(columns).map((type, index) => `$${index + 1}::${type}[]`);
+  const changes = names.filter((name) => !key.includes(name)).map((name) => `${name} = excluded.${name}`);
+  await tx.query(
+    `insert into ${table} (${names.join(', ')}) select * from unnest(${arrays.join(', ')}) on conflict (${key.join(', ')}) do update set ${changes.join(', ')}`,
+    // Refs and messages are what somebody typed or a server said.
+    names.map((_, index) => rows.map((row) => (typeof row[index] === 'string' ? storableText(row[index]) : row[index]))),
+  );
 }

@@ -1,0 +1,27 @@
+/** Times, counts and sizes of the suite. */
+export const limits = {
+  /** A killed service is started again after this; no back-off: it is us who kill it, again and again. */
+  restartAfterMs: 100,
+  serviceStopMs: 9_000,
+  readyMs: 300_000,
+  readyPollMs: 100,
+  readyAnswerMs: 2_000,
+  initialPasswordMs: 30_000,
+  pollSeconds: 5,
+  /** A call of the load to the API is given up after this: its outcome is then unknown, never "lost". */
+  apiCallMs: 10_000,
+  /** An SSE connection that says nothing for longer is taken for dead (heartbeats come each 15 s). */
+  streamSilenceMs: 35_000,
+  streamRetryMs: 200,
+  convergencePollMs: 300,
+  /** How long all applications must stay as they should be to count as settled. */
+  settledMs: 1_000,
+  problemsKeptMax: 20,
+  feedPageEvents: 1_000,
+  dumpRowsPerPage: 500,
+  /** Inflated content that is searched is cut here. */
+  inflatedBytesMax: 64 * 1024 * 1024,
+  applications: 6,
+  configMapsPerApplication: 4,
+  subscribers: 2,
+} as const;
