@@ -38,7 +38,7 @@ function control(message: Exclude<SubscriptionMessage, { kind: 'events' }>): { t
   if (message.kind === 'progress')
     return {
       position: message.position,
-      text: `: heartbeat\nevent: head\nid: ${message.position}\ndata: ${JSON.stringify(data)}\n\n`,
+      text: `: heartbeat\nid: ${message.position}\nevent: head\ndata: ${JSON.stringify(data)}\n\n`,
     };
   return { position: message.resumeAfter, text: `event: ${kind}\nid: ${message.resumeAfter}\ndata: ${JSON.stringify(data)}\n\n` };
 }
