@@ -9,7 +9,7 @@ import { runConsumer } from '../consumer/run-consumer.ts';
 import { appendOneBy, newEvent } from '../contract/sample-events.ts';
 import type { RunningConsumer, SqlExecutor } from '../port.ts';
 import { makeLogSigner } from '../signed-head.ts';
-import { makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
+import { applied as appliedTable, makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
 import { migrateEventLog } from './migrate.ts';
 import { beginGeneration, consumersBehind, dropPartition, listPartitions, recordExport, recordVerified } from './partitions.ts';
 import { makePostgresCheckpoints } from './postgres-checkpoints.ts';
@@ -147,10 +147,6 @@ describe('partitions', () => {
   });
 });
 
-const reset = async (tx: SqlExecutor): Promise<void> => {
-  await tx.query('truncate projections.applied');
-};
-
 async function running(name: string, apply: () => Promise<void>, hasReset = false): Promise<[RunningConsumer, number[]]> {
   const applied: number[] = [];
   const consumer = await runConsumer({
@@ -169,7 +165,7 @@ async function running(name: string, apply: () => Promise<void>, hasReset = fals
         for (const event of some) await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
       },
       committed: (some: readonly RecordedEvent[]) => void applied.push(...some.map((event) => event.position)),
-      ...(hasReset && { reset }),
+      ...(hasReset && { tables: [appliedTable] }),
     },
   });
   await consumer.waitFor((await log.head()).position, 200_000);
