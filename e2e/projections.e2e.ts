@@ -17,6 +17,7 @@ interface Item {
 const projections = [
   'api.access',
   'api.application-status',
+  'api.chronicle',
   'rbac.declarations',
   'repo-watcher.snapshots',
   'repo-watcher.wanted-refs',
