@@ -17,6 +17,7 @@ import type { Door } from './door.ts';
 import { followLog } from './events/event-tail.ts';
 import { signHeads } from './events/log-heads.ts';
 import { makeWatchers } from './events/watchers.ts';
+import { mountCalls } from './grpc/call-routes.ts';
 import { serveGrpc } from './grpc/grpc-server.ts';
 import { guardHttp } from './http.ts';
 import type { ApiConfig } from './config.ts';
@@ -77,7 +78,10 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
   return {
     isReady: () => settings.isKnown() && catalogue.isKnown(),
     module: ApiModule.with(door),
-    configureHttp: (app) => guardHttp(app, door),
+    configureHttp: async (app) => {
+      guardHttp(app, door);
+      await mountCalls(app, door, log);
+    },
     stop: async () => {
       await grpc?.stop();
       tail.stop();

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tokenOf } from './access/authentication.ts';
 import { rememberCaller } from './access/callers.ts';
 import type { Door } from './door.ts';
+import { callsUrl } from './grpc/call-routes.ts';
 
 /** Who isn't logged in reaches these and nothing else. */
 const open = new Set(['GET /healthz', 'GET /readyz', 'GET /api/version', 'POST /api/webhook', 'POST /api/v1/session']);
@@ -30,6 +31,8 @@ export function guardHttp(app: NestFastifyApplication, door: Door): void {
 
 async function admit(request: FastifyRequest, door: Door): Promise<void> {
   if (request.is404) return;
+  // Calls say themselves who may call, in the words of their protocol, and take no body that a form could send.
+  if (request.routeOptions.url === callsUrl) return;
   const route = `${request.method === 'HEAD' ? 'GET' : request.method} ${request.routeOptions.url ?? ''}`;
   if (!open.has(route)) rememberCaller(request, await door.authenticate(tokenOf(request.headers)));
   const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;

@@ -15,6 +15,8 @@ export const limits = {
   eventWatchersMax: 1_000,
   /** Events that are kept in memory for all who follow the log; at most twice as many. */
   tailEventsMax: 2_000,
+  /** What these may have as messages, together. */
+  tailBytesMax: 32 * 1024 * 1024,
   /** Events that one subscriber takes at a time. */
   tailPageEvents: 500,
   /** Subscribers are woken together, at most this often. */
@@ -23,6 +25,8 @@ export const limits = {
   waitersLookMs: 250,
   /** Events in one write to a client. */
   writeBytesMax: 256 * 1024,
+  /** Writes that are kept for the next subscriber at the same place. */
+  joinedWritesMax: 4,
   heartbeatMs: 15_000,
   /** How often an open stream looks whether its token still counts. */
   streamCheckMs: 5_000,
@@ -32,6 +36,8 @@ export const limits = {
   projectionPauseMs: 20,
   grpcStreamsPerConnectionMax: 1_000,
   grpcRequestBytesMax: 64 * 1024,
+  /** Smaller messages are not compressed, which costs more per subscriber than it spares. */
+  grpcCompressMinBytes: 16 * 1024,
   /** Connections that are left this long after the end of the service are cut. */
   grpcDrainMs: 2_000,
   /** While somebody waits: how often the feed is looked at even if nothing was announced. */

@@ -6,7 +6,7 @@ import { limits } from '../limits.ts';
 import { filterParameters, parseEventFilter } from './event-filter.ts';
 import type { EventFilter } from './event-filter.ts';
 import { refuseUnknown, wholeNumber } from './event-page.ts';
-import { send } from './event-stream.ts';
+import { patientWrite } from './patient-write.ts';
 import { pause } from './subscription.ts';
 import { viewOf } from './visibility.ts';
 import type { View, VisibilityParts } from './visibility.ts';
@@ -59,10 +59,11 @@ export async function exportEvents(response: ServerResponse, caller: Caller, que
     const links = (await eventLog.readChain({ after: position, limit: limits.eventsPageMax })).filter((link) => link.position <= upTo);
     const lines = links.filter((link) => isWanted(link, view)).map(lineOf);
     events += lines.length;
-    if (lines.length > 0 && !(await send(response, lines.join(''), signal))) return;
+    if (lines.length > 0 && !(await patientWrite(response, lines.join(''), signal, limits.streamDrainMs))) return;
     position = links.at(-1)?.position ?? last;
   }
-  await send(response, `${JSON.stringify({ end: true, events, next: Math.max(position, query.after), head, generation })}\n`, signal);
+  const end = { end: true, events, next: Math.max(position, query.after), head, generation };
+  await patientWrite(response, `${JSON.stringify(end)}\n`, signal, limits.streamDrainMs);
 }
 
 const isWanted = (link: ChainLink, view: View): boolean => view.includes({ ...link, data: undefined, metadata: { actor: '', service: '', schemaVersion: 1 } });

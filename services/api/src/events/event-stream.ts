@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { AppError } from '@plumbline/contracts';
 import { limits } from '../limits.ts';
 import type { TailEvent } from './event-tail.ts';
+import { patientWrite } from './patient-write.ts';
 import type { SubscriptionMessage } from './subscription.ts';
 
 /**
@@ -13,23 +13,24 @@ import type { SubscriptionMessage } from './subscription.ts';
  */
 export async function writeStream(response: ServerResponse, messages: AsyncIterable<SubscriptionMessage>, signal: AbortSignal): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+  const send = (chunk: string | Buffer): Promise<boolean> => patientWrite(response, chunk, signal, limits.streamDrainMs);
   let resumeAfter = '';
   try {
     for await (const message of messages) {
       if (message.kind === 'events') {
         const { event } = message.events.at(-1)!;
-        for (const chunk of chunksOf(message.events)) if (!(await send(response, chunk, signal))) return;
+        for (const chunk of chunksOf(message.events)) if (!(await send(chunk))) return;
         resumeAfter = String(event.position);
       } else {
         const { text, position } = control(message);
-        if (!(await send(response, text, signal))) return;
+        if (!(await send(text))) return;
         resumeAfter = String(position);
       }
     }
   } catch (error) {
     const { code, message } = AppError.from(error);
     // The status is sent: all that is left is to say why, and to end.
-    await send(response, `event: cut\ndata: ${JSON.stringify({ code, message, resumeAfter })}\n\n`, signal);
+    await send(`event: cut\ndata: ${JSON.stringify({ code, message, resumeAfter })}\n\n`);
   }
 }
 
@@ -43,14 +44,14 @@ function control(message: Exclude<SubscriptionMessage, { kind: 'events' }>): { t
   return { position: message.resumeAfter, text: `event: ${kind}\nid: ${message.resumeAfter}\ndata: ${JSON.stringify(data)}\n\n` };
 }
 
-/** Many small writes cost more than one, and several subscribers get the same: it is put together once. */
-const joined = new WeakMap<TailEvent, { events: readonly TailEvent[]; chunks: readonly Buffer[] }>();
+/** Many small writes cost more than one, and subscribers at the same place get the same: it is put together once. */
+const recent: { events: readonly TailEvent[]; chunks: readonly Buffer[] }[] = [];
 
 function chunksOf(events: readonly TailEvent[]): readonly Buffer[] {
   const first = events[0]!;
   if (events.length === 1) return [first.message];
-  const known = joined.get(first);
-  if (known?.events.length === events.length && known.events.every((event, index) => event === events[index])) return known.chunks;
+  const known = recent.find((one) => one.events.length === events.length && one.events.every((event, index) => event === events[index]));
+  if (known !== undefined) return known.chunks;
   const chunks: Buffer[] = [];
   let pending: Buffer[] = [];
   let sizeBytes = 0;
@@ -63,19 +64,8 @@ function chunksOf(events: readonly TailEvent[]): readonly Buffer[] {
     sizeBytes = 0;
   }
   if (pending.length > 0) chunks.push(Buffer.concat(pending));
-  joined.set(first, { events, chunks });
+  recent.unshift({ events, chunks });
+  // Those who follow the end are at one or two places; who is behind is alone at theirs.
+  if (recent.length > limits.joinedWritesMax) recent.pop();
   return chunks;
-}
-
-/** False: the client is gone, or took nothing for too long. */
-export async function send(response: ServerResponse, chunk: string | Buffer, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted || response.destroyed) return false;
-  if (response.write(chunk)) return true;
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(limits.streamDrainMs)]);
-  try {
-    await once(response, 'drain', { signal: patience });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -45,6 +45,8 @@ export function followLog(eventLog: Pick<EventLog, 'readFeed' | 'head'>, announc
   const pages = new Map<number, Promise<TailSlice>>();
   let generation = '';
   let head = 0;
+  /** Since the last look: who writes to its client at this moment does not wait here. */
+  let isAsked = false;
 
   const moved = (to: number): void => {
     head = Math.max(head, to);
@@ -59,13 +61,14 @@ export function followLog(eventLog: Pick<EventLog, 'readFeed' | 'head'>, announc
     waiters.wakeAll();
   };
   const unsubscribe = announcements.subscribe(({ generation: theirs, from, to, events }) => {
-    if (waiters.count() === 0 && ring.isEmpty()) return void (head = Math.max(head, to));
     if (theirs !== generation) return become('');
+    if (waiters.count() === 0 && ring.isEmpty()) return void (head = Math.max(head, to));
     if (events !== undefined) ring.add(from, events);
     moved(to);
   });
   const poll = setInterval(() => {
-    if (waiters.count() === 0) return ring.clear();
+    if (waiters.count() === 0 && !isAsked) return ring.clear();
+    isAsked = false;
     eventLog.head().then(
       (now) => (now.generation === generation ? moved(now.position) : become('')),
       () => undefined, // The log is away: who waits goes on when it is back.
@@ -84,6 +87,7 @@ export function followLog(eventLog: Pick<EventLog, 'readFeed' | 'head'>, announc
 
   return {
     async after(position) {
+      isAsked = true;
       const events = position === head && ring.endsAt(position) ? [] : ring.after(position);
       if (events !== undefined) return { events, head, generation };
       const reading = pages.get(position) ?? readPage(position).finally(() => pages.delete(position));
@@ -99,31 +103,40 @@ export function followLog(eventLog: Pick<EventLog, 'readFeed' | 'head'>, announc
   };
 }
 
-/** The last events, dense. */
+/** The last events, dense; bounded in number and in bytes. */
 class Ring {
   #events: TailEvent[] = [];
+  #sizeBytes = 0;
 
   isEmpty(): boolean {
     return this.#events.length === 0;
   }
 
   clear(): void {
-    this.#events = [];
+    this.#hold([]);
   }
 
   /** What was read up to the end of the log; what was announced since goes behind it. */
   begin(events: readonly TailEvent[]): void {
     const last = this.#events.at(-1)?.event.position ?? 0;
-    if ((events.at(-1)?.event.position ?? 0) > last) this.#events = [...events];
+    if ((events.at(-1)?.event.position ?? 0) > last) this.#hold([...events]);
   }
 
   add(from: number, events: readonly RecordedEvent[]): void {
     const last = this.#events.at(-1)?.event.position;
     // Behind a gap it is of no use: the next reader fills it from the log.
     if (last === undefined || from > last + 1) return;
-    for (const event of events) if (event.position > last) this.#events.push(new TailEvent(event));
+    for (const event of events) {
+      if (event.position <= last) continue;
+      const entry = new TailEvent(event);
+      this.#events.push(entry);
+      this.#sizeBytes += entry.message.length;
+    }
     // Not at each one: moving the rest costs.
-    if (this.#events.length > 2 * limits.tailEventsMax) this.#events.splice(0, this.#events.length - limits.tailEventsMax);
+    if (this.#events.length > 2 * limits.tailEventsMax) this.#drop(this.#events.length - limits.tailEventsMax);
+    let [dropped, left] = [0, this.#sizeBytes];
+    while (left > limits.tailBytesMax) left -= this.#events[dropped++]!.message.length;
+    if (dropped > 0) this.#drop(dropped);
   }
 
   endsAt(position: number): boolean {
@@ -137,7 +150,18 @@ class Ring {
     const index = position + 1 - first;
     return index < this.#events.length ? this.#events.slice(index, index + limits.tailPageEvents) : undefined;
   }
+
+  #hold(events: TailEvent[]): void {
+    this.#events = events;
+    this.#sizeBytes = sizeOf(events);
+  }
+
+  #drop(count: number): void {
+    this.#sizeBytes -= sizeOf(this.#events.splice(0, count));
+  }
 }
+
+const sizeOf = (events: readonly TailEvent[]): number => events.reduce((sum, { message }) => sum + message.length, 0);
 
 interface Waiters {
   count(): number;

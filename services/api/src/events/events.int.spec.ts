@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import type { Client } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { EventService, SubscribeRequestSchema } from '@plumbline/contracts/proto/events';
 import type { SubscribeResponse } from '@plumbline/contracts/proto/events';
 import { startService } from '@plumbline/platform';
@@ -129,6 +129,48 @@ describe('gRPC', () => {
     expect(follower.heard[0]?.kind).toMatchObject({ case: 'generationChanged', value: { resumeAfter: 0n } });
     expect(follower.positions()[0]).toBe(1);
     await follower.stop();
+  });
+});
+
+describe('the port of REST', () => {
+  const calls = (transport: typeof createGrpcWebTransport) => createClient(EventService, transport({ baseUrl: service.url, httpVersion: '1.1' }));
+
+  it.each([
+    ['gRPC-Web', createGrpcWebTransport],
+    ['Connect', createConnectTransport],
+  ])('speaks %s', async (_, transport) => {
+    const caller = calls(transport);
+    expect((await caller.list({ limit: 2 }, as(token))).events.map(({ position }) => position)).toEqual([1n, 2n]);
+    const stop = new AbortController();
+    const kinds: (string | undefined)[] = [];
+    const reading = (async () => {
+      for await (const { kind } of caller.subscribe({ filter: { types: ['ApplicationDeclared'] } }, { ...as(token), signal: stop.signal }))
+        kinds.push(kind.case);
+    })();
+    await vi.waitFor(() => expect(kinds).toEqual(['event', 'event', 'progress']), soon);
+    stop.abort();
+    await expect(reading).rejects.toMatchObject({ code: Code.Canceled });
+  });
+
+  it('refuses calls in the words of the protocol', async () => {
+    await expect(calls(createGrpcWebTransport).list({}, {})).rejects.toMatchObject({ code: Code.Unauthenticated });
+    await expect(calls(createConnectTransport).list({ limit: 5_000 }, as(token))).rejects.toMatchObject({ code: Code.InvalidArgument });
+  });
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])(
+    'takes no call as %s, which a foreign page can send',
+    async (type) => {
+      const headers = { 'content-type': type, cookie: `argocd.token=${token}` };
+      const response = await fetch(`${service.url}/plumbline.v1.EventService/List`, { method: 'POST', headers, body: '{}' });
+      expect(response.status).toBe(415);
+    },
+  );
+
+  it('knows who is logged in by cookie', async () => {
+    const headers = { 'content-type': 'application/json', cookie: `argocd.token=${token}` };
+    const response = await fetch(`${service.url}/plumbline.v1.EventService/List`, { method: 'POST', headers, body: '{"limit":1}' });
+    expect(await response.json()).toMatchObject({ events: [{ position: '1' }] });
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
 });
 

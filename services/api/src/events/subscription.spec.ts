@@ -81,6 +81,24 @@ describe('a subscription', () => {
     expect(readFeed.mock.calls.length - before).toBeLessThanOrEqual(4);
   });
 
+  // Remembers that two thousand big events took some hundred megabytes for as long as anybody listened.
+  it('keeps few of big events for all who follow', async () => {
+    const { append, follow, readFeed } = setUp();
+    await append('command-0', 'CommandDone');
+    const follower = follow();
+    await follower.until([1]);
+    const count = Math.ceil((1.5 * limits.tailBytesMax) / 200_000);
+    for (let i = 0; i < count; i++) await append(`command-${i}`, 'CommandDone', { text: 'x'.repeat(200_000) });
+    await follower.until(numbers(1, count + 1));
+    const before = readFeed.mock.calls.length;
+    await follow({ after: count + 1 - Math.floor((0.9 * limits.tailBytesMax) / 200_000) }).until(
+      numbers(count + 2 - Math.floor((0.9 * limits.tailBytesMax) / 200_000), count + 1),
+    );
+    expect(readFeed.mock.calls.length).toBe(before);
+    await follow({ after: 1 }).until(numbers(2, count + 1));
+    expect(readFeed.mock.calls.length).toBeGreaterThan(before);
+  });
+
   it('loses nothing when no announcement comes', async () => {
     const { append, follow } = setUp({ announces: false });
     const follower = follow();

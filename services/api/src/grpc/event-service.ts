@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import { AppError, canonicalJson, errorCodeTable } from '@plumbline/contracts';
-import type { RecordedEvent } from '@plumbline/contracts';
+import type { Logger, RecordedEvent } from '@plumbline/contracts';
 import { EventSchema, EventService, ListResponseSchema, SubscribeResponseSchema } from '@plumbline/contracts/proto/events';
 import type { Event, EventFilter as FilterMessage, ListRequest, ListResponse, SubscribeRequest, SubscribeResponse } from '@plumbline/contracts/proto/events';
 import { tokenOf } from '../access/authentication.ts';
@@ -15,10 +15,13 @@ import type { SubscriptionMessage } from '../events/subscription.ts';
 import type { TailEvent } from '../events/event-tail.ts';
 
 /** `plumbline.v1.EventService` over the same subscriptions, filters and rights as the REST API. */
-export function routeEvents(router: ConnectRouter, door: Door): void {
+export function routeEvents(router: ConnectRouter, door: Door, log: Logger): void {
   router.service(EventService, {
-    list: (request, context) => translated(() => list(request, context, door)),
-    subscribe: (request, context) => follow(request, context, door),
+    list: (request, context) =>
+      list(request, context, door).catch((error: unknown) => {
+        throw connectError(error, log);
+      }),
+    subscribe: (request, context) => follow(request, context, door, log),
   });
 }
 
@@ -32,7 +35,7 @@ async function list(request: ListRequest, context: HandlerContext, door: Door): 
   return create(ListResponseSchema, { events, next: BigInt(page.next), head: BigInt(page.head), generation: page.generation });
 }
 
-async function* follow(request: SubscribeRequest, context: HandlerContext, door: Door): AsyncGenerator<SubscribeResponse> {
+async function* follow(request: SubscribeRequest, context: HandlerContext, door: Door, log: Logger): AsyncGenerator<SubscribeResponse> {
   const signal = AbortSignal.any([context.signal, door.shutdown]);
   let release: (() => void) | undefined;
   try {
@@ -43,7 +46,7 @@ async function* follow(request: SubscribeRequest, context: HandlerContext, door:
     const parts = { ...door.events, tail: door.tail, signal, renew: () => door.authenticate(caller.token) };
     for await (const message of subscribe(query, parts)) yield* responsesOf(message);
   } catch (error) {
-    throw connectError(error);
+    throw connectError(error, log);
   } finally {
     release?.();
   }
@@ -103,20 +106,14 @@ function filterOf(filter: FilterMessage | undefined, door: Door): EventFilter {
   return parseEventFilter({ category, application, project, type }, door.namespace);
 }
 
-const tokenFrom = (context: HandlerContext): string | undefined => tokenOf({ authorization: context.requestHeader.get('authorization') ?? undefined });
+const tokenFrom = ({ requestHeader }: HandlerContext): string | undefined =>
+  tokenOf({ authorization: requestHeader.get('authorization') ?? undefined, cookie: requestHeader.get('cookie') ?? undefined });
 
-async function translated<R>(work: () => Promise<R>): Promise<R> {
-  try {
-    return await work();
-  } catch (error) {
-    throw connectError(error);
-  }
-}
-
-/** By the one table of codes; what broke inside says no more than its code. */
-function connectError(error: unknown): ConnectError {
+/** By the one table of codes; what broke inside is logged and says no more than its code. */
+function connectError(error: unknown, log: Logger): ConnectError {
   if (error instanceof ConnectError) return error;
   const { code, message } = AppError.from(error);
+  if (code === 'internal') log.error('a call failed', { error });
   return new ConnectError(code === 'internal' ? 'internal error' : message, codes.get(errorCodeTable[code].grpc) ?? Code.Internal);
 }
 

@@ -1,11 +1,11 @@
 import { createServer } from 'node:http2';
 import type { ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { AppError } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/contracts';
 import type { Door } from '../door.ts';
 import { limits } from '../limits.ts';
+import { callListener } from './call-listener.ts';
 import { routeEvents } from './event-service.ts';
 
 export interface GrpcServer {
@@ -18,7 +18,7 @@ export interface GrpcServer {
 export async function serveGrpc(address: { host: string; port: number }, door: Door, log: Logger): Promise<GrpcServer> {
   const server = createServer(
     { settings: { maxConcurrentStreams: limits.grpcStreamsPerConnectionMax } },
-    connectNodeAdapter({ routes: (router) => routeEvents(router, door), readMaxBytes: limits.grpcRequestBytesMax, grpcWeb: false }),
+    callListener({ routes: (router) => routeEvents(router, door, log), log, grpcWeb: false }),
   );
   const sessions = new Set<ServerHttp2Session>();
   server.on('session', (session) => {

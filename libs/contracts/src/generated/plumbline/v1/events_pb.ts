@@ -2,25 +2,22 @@
 // @generated from file plumbline/v1/events.proto (package plumbline.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file plumbline/v1/events.proto.
  */
-export const file_plumbline_v1_events: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChlwbHVtYmxpbmUvdjEvZXZlbnRzLnByb3RvEgxwbHVtYmxpbmUudjEiWAoLRXZlbnRGaWx0ZXISEgoKY2F0ZWdvcmllcxgBIAMoCRIUCgxhcHBsaWNhdGlvbnMYAiADKAkSEAoIcHJvamVjdHMYAyADKAkSDQoFdHlwZXMYBCADKAkiYAoQU3Vic2NyaWJlUmVxdWVzdBINCgVhZnRlchgBIAEoAxIpCgZmaWx0ZXIYAiABKAsyGS5wbHVtYmxpbmUudjEuRXZlbnRGaWx0ZXISEgoKZ2VuZXJhdGlvbhgDIAEoCSKsAQoRU3Vic2NyaWJlUmVzcG9uc2USJAoFZXZlbnQYASABKAsyEy5wbHVtYmxpbmUudjEuRXZlbnRIABIqCghwcm9ncmVzcxgCIAEoCzIWLnBsdW1ibGluZS52MS5Qcm9ncmVzc0gAEj0KEmdlbmVyYXRpb25fY2hhbmdlZBgDIAEoCzIfLnBsdW1ibGluZS52MS5HZW5lcmF0aW9uQ2hhbmdlZEgAQgYKBGtpbmQiPgoIUHJvZ3Jlc3MSEAoIcG9zaXRpb24YASABKAMSDAoEaGVhZBgCIAEoAxISCgpnZW5lcmF0aW9uGAMgASgJIj0KEUdlbmVyYXRpb25DaGFuZ2VkEhIKCmdlbmVyYXRpb24YASABKAkSFAoMcmVzdW1lX2FmdGVyGAIgASgDIlYKC0xpc3RSZXF1ZXN0Eg0KBWFmdGVyGAEgASgDEg0KBWxpbWl0GAIgASgFEikKBmZpbHRlchgDIAEoCzIZLnBsdW1ibGluZS52MS5FdmVudEZpbHRlciJjCgxMaXN0UmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMucGx1bWJsaW5lLnYxLkV2ZW50EgwKBG5leHQYAiABKAMSDAoEaGVhZBgDIAEoAxISCgpnZW5lcmF0aW9uGAQgASgJIr8BCgVFdmVudBIQCghwb3NpdGlvbhgBIAEoAxIKCgJpZBgCIAEoCRIOCgZzdHJlYW0YAyABKAkSDwoHdmVyc2lvbhgEIAEoBRIMCgR0eXBlGAUgASgJEgwKBHRpbWUYBiABKAkSDQoFYWN0b3IYByABKAkSDAoEZGF0YRgIIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgJIAEoBRITCgtjb3JyZWxhdGlvbhgKIAEoCRIRCgljYXVzYXRpb24YCyABKAkynQEKDEV2ZW50U2VydmljZRJOCglTdWJzY3JpYmUSHi5wbHVtYmxpbmUudjEuU3Vic2NyaWJlUmVxdWVzdBofLnBsdW1ibGluZS52MS5TdWJzY3JpYmVSZXNwb25zZTABEj0KBExpc3QSGS5wbHVtYmxpbmUudjEuTGlzdFJlcXVlc3QaGi5wbHVtYmxpbmUudjEuTGlzdFJlc3BvbnNlYgZwcm90bzM',
-  );
+export const file_plumbline_v1_events: GenFile = /*@__PURE__*/
+  fileDesc("ChlwbHVtYmxpbmUvdjEvZXZlbnRzLnByb3RvEgxwbHVtYmxpbmUudjEiWAoLRXZlbnRGaWx0ZXISEgoKY2F0ZWdvcmllcxgBIAMoCRIUCgxhcHBsaWNhdGlvbnMYAiADKAkSEAoIcHJvamVjdHMYAyADKAkSDQoFdHlwZXMYBCADKAkiYAoQU3Vic2NyaWJlUmVxdWVzdBINCgVhZnRlchgBIAEoAxIpCgZmaWx0ZXIYAiABKAsyGS5wbHVtYmxpbmUudjEuRXZlbnRGaWx0ZXISEgoKZ2VuZXJhdGlvbhgDIAEoCSKsAQoRU3Vic2NyaWJlUmVzcG9uc2USJAoFZXZlbnQYASABKAsyEy5wbHVtYmxpbmUudjEuRXZlbnRIABIqCghwcm9ncmVzcxgCIAEoCzIWLnBsdW1ibGluZS52MS5Qcm9ncmVzc0gAEj0KEmdlbmVyYXRpb25fY2hhbmdlZBgDIAEoCzIfLnBsdW1ibGluZS52MS5HZW5lcmF0aW9uQ2hhbmdlZEgAQgYKBGtpbmQiPgoIUHJvZ3Jlc3MSEAoIcG9zaXRpb24YASABKAMSDAoEaGVhZBgCIAEoAxISCgpnZW5lcmF0aW9uGAMgASgJIj0KEUdlbmVyYXRpb25DaGFuZ2VkEhIKCmdlbmVyYXRpb24YASABKAkSFAoMcmVzdW1lX2FmdGVyGAIgASgDIlYKC0xpc3RSZXF1ZXN0Eg0KBWFmdGVyGAEgASgDEg0KBWxpbWl0GAIgASgFEikKBmZpbHRlchgDIAEoCzIZLnBsdW1ibGluZS52MS5FdmVudEZpbHRlciJjCgxMaXN0UmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMucGx1bWJsaW5lLnYxLkV2ZW50EgwKBG5leHQYAiABKAMSDAoEaGVhZBgDIAEoAxISCgpnZW5lcmF0aW9uGAQgASgJIr8BCgVFdmVudBIQCghwb3NpdGlvbhgBIAEoAxIKCgJpZBgCIAEoCRIOCgZzdHJlYW0YAyABKAkSDwoHdmVyc2lvbhgEIAEoBRIMCgR0eXBlGAUgASgJEgwKBHRpbWUYBiABKAkSDQoFYWN0b3IYByABKAkSDAoEZGF0YRgIIAEoCRIWCg5zY2hlbWFfdmVyc2lvbhgJIAEoBRITCgtjb3JyZWxhdGlvbhgKIAEoCRIRCgljYXVzYXRpb24YCyABKAkynQEKDEV2ZW50U2VydmljZRJOCglTdWJzY3JpYmUSHi5wbHVtYmxpbmUudjEuU3Vic2NyaWJlUmVxdWVzdBofLnBsdW1ibGluZS52MS5TdWJzY3JpYmVSZXNwb25zZTABEj0KBExpc3QSGS5wbHVtYmxpbmUudjEuTGlzdFJlcXVlc3QaGi5wbHVtYmxpbmUudjEuTGlzdFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Of each list one must fit; an empty list fits everything. Unknown values are INVALID_ARGUMENT.
  *
  * @generated from message plumbline.v1.EventFilter
  */
-export type EventFilter = Message<'plumbline.v1.EventFilter'> & {
+export type EventFilter = Message<"plumbline.v1.EventFilter"> & {
   /**
    * @generated from field: repeated string categories = 1;
    */
@@ -48,12 +45,13 @@ export type EventFilter = Message<'plumbline.v1.EventFilter'> & {
  * Describes the message plumbline.v1.EventFilter.
  * Use `create(EventFilterSchema)` to create a new message.
  */
-export const EventFilterSchema: GenMessage<EventFilter> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 0);
+export const EventFilterSchema: GenMessage<EventFilter> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 0);
 
 /**
  * @generated from message plumbline.v1.SubscribeRequest
  */
-export type SubscribeRequest = Message<'plumbline.v1.SubscribeRequest'> & {
+export type SubscribeRequest = Message<"plumbline.v1.SubscribeRequest"> & {
   /**
    * Position after which to begin: 0 for the beginning, or the last one that was worked off.
    *
@@ -79,52 +77,50 @@ export type SubscribeRequest = Message<'plumbline.v1.SubscribeRequest'> & {
  * Describes the message plumbline.v1.SubscribeRequest.
  * Use `create(SubscribeRequestSchema)` to create a new message.
  */
-export const SubscribeRequestSchema: GenMessage<SubscribeRequest> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 1);
+export const SubscribeRequestSchema: GenMessage<SubscribeRequest> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 1);
 
 /**
  * @generated from message plumbline.v1.SubscribeResponse
  */
-export type SubscribeResponse = Message<'plumbline.v1.SubscribeResponse'> & {
+export type SubscribeResponse = Message<"plumbline.v1.SubscribeResponse"> & {
   /**
    * @generated from oneof plumbline.v1.SubscribeResponse.kind
    */
-  kind:
-    | {
-        /**
-         * @generated from field: plumbline.v1.Event event = 1;
-         */
-        value: Event;
-        case: 'event';
-      }
-    | {
-        /**
-         * @generated from field: plumbline.v1.Progress progress = 2;
-         */
-        value: Progress;
-        case: 'progress';
-      }
-    | {
-        /**
-         * @generated from field: plumbline.v1.GenerationChanged generation_changed = 3;
-         */
-        value: GenerationChanged;
-        case: 'generationChanged';
-      }
-    | { case: undefined; value?: undefined };
+  kind: {
+    /**
+     * @generated from field: plumbline.v1.Event event = 1;
+     */
+    value: Event;
+    case: "event";
+  } | {
+    /**
+     * @generated from field: plumbline.v1.Progress progress = 2;
+     */
+    value: Progress;
+    case: "progress";
+  } | {
+    /**
+     * @generated from field: plumbline.v1.GenerationChanged generation_changed = 3;
+     */
+    value: GenerationChanged;
+    case: "generationChanged";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message plumbline.v1.SubscribeResponse.
  * Use `create(SubscribeResponseSchema)` to create a new message.
  */
-export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 2);
+export const SubscribeResponseSchema: GenMessage<SubscribeResponse> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 2);
 
 /**
  * Sent at first, and at least every 15 seconds: everything up to `position` was sent, or is not for this caller.
  *
  * @generated from message plumbline.v1.Progress
  */
-export type Progress = Message<'plumbline.v1.Progress'> & {
+export type Progress = Message<"plumbline.v1.Progress"> & {
   /**
    * @generated from field: int64 position = 1;
    */
@@ -147,7 +143,8 @@ export type Progress = Message<'plumbline.v1.Progress'> & {
  * Describes the message plumbline.v1.Progress.
  * Use `create(ProgressSchema)` to create a new message.
  */
-export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 3);
+export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 3);
 
 /**
  * The log was recovered from an older copy: what was read after `resume_after` in the former generation is no longer
@@ -155,7 +152,7 @@ export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/ messageDesc(fi
  *
  * @generated from message plumbline.v1.GenerationChanged
  */
-export type GenerationChanged = Message<'plumbline.v1.GenerationChanged'> & {
+export type GenerationChanged = Message<"plumbline.v1.GenerationChanged"> & {
   /**
    * @generated from field: string generation = 1;
    */
@@ -171,12 +168,13 @@ export type GenerationChanged = Message<'plumbline.v1.GenerationChanged'> & {
  * Describes the message plumbline.v1.GenerationChanged.
  * Use `create(GenerationChangedSchema)` to create a new message.
  */
-export const GenerationChangedSchema: GenMessage<GenerationChanged> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 4);
+export const GenerationChangedSchema: GenMessage<GenerationChanged> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 4);
 
 /**
  * @generated from message plumbline.v1.ListRequest
  */
-export type ListRequest = Message<'plumbline.v1.ListRequest'> & {
+export type ListRequest = Message<"plumbline.v1.ListRequest"> & {
   /**
    * @generated from field: int64 after = 1;
    */
@@ -199,12 +197,13 @@ export type ListRequest = Message<'plumbline.v1.ListRequest'> & {
  * Describes the message plumbline.v1.ListRequest.
  * Use `create(ListRequestSchema)` to create a new message.
  */
-export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 5);
+export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 5);
 
 /**
  * @generated from message plumbline.v1.ListResponse
  */
-export type ListResponse = Message<'plumbline.v1.ListResponse'> & {
+export type ListResponse = Message<"plumbline.v1.ListResponse"> & {
   /**
    * @generated from field: repeated plumbline.v1.Event events = 1;
    */
@@ -232,12 +231,13 @@ export type ListResponse = Message<'plumbline.v1.ListResponse'> & {
  * Describes the message plumbline.v1.ListResponse.
  * Use `create(ListResponseSchema)` to create a new message.
  */
-export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 6);
+export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 6);
 
 /**
  * @generated from message plumbline.v1.Event
  */
-export type Event = Message<'plumbline.v1.Event'> & {
+export type Event = Message<"plumbline.v1.Event"> & {
   /**
    * Place in the log: 1, 2, 3 …
    *
@@ -306,7 +306,8 @@ export type Event = Message<'plumbline.v1.Event'> & {
  * Describes the message plumbline.v1.Event.
  * Use `create(EventSchema)` to create a new message.
  */
-export const EventSchema: GenMessage<Event> = /*@__PURE__*/ messageDesc(file_plumbline_v1_events, 7);
+export const EventSchema: GenMessage<Event> = /*@__PURE__*/
+  messageDesc(file_plumbline_v1_events, 7);
 
 /**
  * The event log for other programs: read it by pages, or follow it from any position.
@@ -324,18 +325,20 @@ export const EventService: GenService<{
    * @generated from rpc plumbline.v1.EventService.Subscribe
    */
   subscribe: {
-    methodKind: 'server_streaming';
+    methodKind: "server_streaming";
     input: typeof SubscribeRequestSchema;
     output: typeof SubscribeResponseSchema;
-  };
+  },
   /**
    * One page.
    *
    * @generated from rpc plumbline.v1.EventService.List
    */
   list: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_plumbline_v1_events, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_plumbline_v1_events, 0);
+
