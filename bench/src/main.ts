@@ -1,42 +1,29 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
-import type { PlatformAddress } from '@plumbline/testing/scenario';
 import { benchLog } from './log/log.ts';
+import { benchSubscribers } from './log/subscribers.ts';
+import { onPlatform } from './platform.ts';
 import { benchPush } from './push.ts';
+
+/** Of each figure of the subscribers; `subscribers 600` for the memory over ten minutes. */
+const subscribersSeconds = 20;
 
 /**
  * `npm run bench -- <name>`: measures a running platform, or one that it starts and stops, or a part by itself. Prints JSON lines, the
  * machine's calibration first. Never part of a test: a figure is worth what the machine was doing besides.
  */
-const benches: Readonly<Record<string, (platform: PlatformAddress) => Promise<void>>> = { push: benchPush };
-/** Those that need no platform: they bring the servers that they measure. */
-const alone: Readonly<Record<string, () => Promise<void>>> = { log: benchLog };
+const benches: Readonly<Record<string, (argument: string | undefined) => Promise<void>>> = {
+  push: () => onPlatform(benchPush),
+  /** The log alone on servers of its own, then its subscribers at the door. */
+  log: async () => {
+    await benchLog();
+    await onPlatform((platform) => benchSubscribers(platform, subscribersSeconds));
+  },
+  subscribers: (seconds) => onPlatform((platform) => benchSubscribers(platform, Number(seconds ?? subscribersSeconds))),
+};
 
-const root = join(import.meta.dirname, '../..');
-const name = process.argv[2] ?? '';
+const [name = '', argument] = process.argv.slice(2);
 const bench = benches[name];
-if (alone[name] !== undefined) await alone[name]();
-else if (bench !== undefined) await onPlatform(bench);
+if (bench !== undefined) await bench(argument);
 else {
-  console.error(`usage: npm run bench -- ${[...Object.keys(benches), ...Object.keys(alone)].join(' | ')}`);
+  console.error(`usage: npm run bench -- ${Object.keys(benches).join(' | ')}`);
   process.exitCode = 2;
-}
-
-async function onPlatform(measure: (platform: PlatformAddress) => Promise<void>): Promise<void> {
-  const isOurs = status() === undefined;
-  if (isOurs) run('start.mjs', ['--detach']);
-  try {
-    await measure(status()!);
-  } finally {
-    if (isOurs) run('stop.mjs', []);
-  }
-}
-
-function status(): PlatformAddress | undefined {
-  const { status: code, stdout } = spawnSync(process.execPath, [join(root, 'tools/entry/status.mjs'), '--json'], { encoding: 'utf8' });
-  return code === 0 ? (JSON.parse(stdout) as PlatformAddress) : undefined;
-}
-
-function run(script: string, args: string[]): void {
-  execFileSync(process.execPath, [join(root, 'tools/entry', script), ...args], { stdio: 'inherit' });
 }

@@ -16,6 +16,8 @@ interface Status {
   postgres: string | null;
   nats: string | null;
   redis: string | null;
+  /** What NATS subjects and Redis keys begin with. */
+  prefix: string | null;
   services: { name: string; pid: number | null; rssBytes: number | null; state: string }[];
 }
 
@@ -38,6 +40,7 @@ function statusOf(current: PlatformState | undefined): Status {
     postgres: current?.postgres?.url ?? null,
     nats: current?.nats?.url ?? null,
     redis: current?.redis?.url ?? null,
+    prefix: current?.prefix ?? null,
     services: (current?.services ?? []).map(({ name, process, state: serviceState }) => ({
       name,
       pid: process?.pid ?? null,

@@ -132,8 +132,8 @@ async function portsOf(apiPort: number): Promise<{ ports: Record<ServiceName, nu
   return { ports: { ...(Object.fromEntries(others.map((name, index) => [name, free[index]])) as Record<ServiceName, number>), api: apiPort }, grpcPort };
 }
 
-function facts({ kubeconfig, postgres, nats, redis }: Infrastructure, api: string): Partial<PlatformState> {
-  return { api, kubeconfig, postgres, nats, redis };
+function facts({ kubeconfig, postgres, nats, redis, prefix }: Infrastructure, api: string): Partial<PlatformState> {
+  return { api, kubeconfig, postgres, nats, redis, prefix };
 }
 
 function initialState(): PlatformState {
@@ -152,6 +152,7 @@ function initialState(): PlatformState {
     postgres: null,
     nats: null,
     redis: null,
+    prefix: null,
     services: [],
   };
 }

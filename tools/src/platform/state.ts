@@ -42,6 +42,8 @@ export interface PlatformState {
   password: string | null;
   postgres: DependencyRecord | null;
   nats: DependencyRecord | null;
+  /** What NATS subjects and Redis keys begin with. */
+  prefix: string | null;
   /** Null: BullMQ runs on PostgreSQL. */
   redis: DependencyRecord | null;
   services: ServiceRecord[];

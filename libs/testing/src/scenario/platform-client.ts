@@ -32,7 +32,7 @@ export class PlatformClient {
     path: string,
     options: { body?: unknown; token?: string; headers?: Record<string, string> } = {},
   ): Promise<ApiAnswer> {
-    const token = options.token ?? (await this.#session());
+    const token = options.token ?? (await this.token());
     const answer = await request(`${this.#address.api}${path}`, {
       method,
       dispatcher: this.#agent,
@@ -56,8 +56,8 @@ export class PlatformClient {
     return body as T;
   }
 
-  /** One session for all calls; a log-in that failed is tried again by the next call. */
-  #session(): Promise<string> {
+  /** Of the admin: one session for all calls; a log-in that failed is tried again by the next call. */
+  token(): Promise<string> {
     this.#token ??= this.#logIn().catch((error: unknown) => {
       this.#token = undefined;
       throw error;
