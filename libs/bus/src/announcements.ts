@@ -29,7 +29,7 @@ export function makeAnnouncements(bus: Pick<Bus, 'subscribe'>, { key, metrics }:
       bus.subscribe(feedSubject, (body) => {
         const announcement = authentic(body, key);
         if (announcement !== undefined && isAnnouncement(announcement)) listener(announcement);
-        else metrics.count('plumbline_announcements_refused_total');
+        else metrics.count('announcements_refused_total');
       }),
   };
 }

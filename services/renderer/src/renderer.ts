@@ -41,7 +41,7 @@ export function makeRenderer(parts: RendererParts): Renderer {
     if (request.hard !== true) {
       const hit = await findHit(renderings, task, clock());
       if (hit !== undefined) {
-        metrics.count('plumbline_renders_total', { outcome: 'hit' });
+        metrics.count('renders_total', { outcome: 'hit' });
         return { manifestSet: hit.manifestSet, sourceType: hit.sourceType, objects: hit.objects, hit: true };
       }
     }
@@ -59,8 +59,8 @@ export function makeRenderer(parts: RendererParts): Renderer {
     try {
       const reply = await keep(task, recorded, await engines.render(task.engineRequest, recorded));
       const durationMs = Math.round(performance.now() - startedAt);
-      metrics.count('plumbline_renders_total', { outcome: 'rendered' });
-      metrics.observeMs('plumbline_render_duration_ms', durationMs, { type: reply.sourceType });
+      metrics.count('renders_total', { outcome: 'rendered' });
+      metrics.observeMs('render_duration_ms', durationMs, { type: reply.sourceType });
       const { manifestSet, sourceType, objects: count } = reply;
       parts.record(
         task.address,
@@ -70,7 +70,7 @@ export function makeRenderer(parts: RendererParts): Renderer {
       return reply;
     } catch (caught) {
       const error = AppError.from(caught);
-      metrics.count('plumbline_renders_total', { outcome: error.code });
+      metrics.count('renders_total', { outcome: error.code });
       if (error.details['died'] === true) quarantine.countDeath(task.key);
       if (blamesInput.has(error.code))
         parts.record(task.address, { type: 'RenderFailed', data: { ...subjectOf(task), ...failureOf(error) } }, task.request.commit);

@@ -164,7 +164,7 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
     blobs,
     sealer,
     cluster,
-    judge: makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('plumbline_dry_runs_total') }),
+    judge: makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
     desired: makeDesiredStates({ bus, blobs, sealer, kube }),
     world,
     log,

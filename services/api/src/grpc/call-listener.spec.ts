@@ -69,24 +69,6 @@ describe('calls', () => {
     expect(seen.isOver).toBe(true);
   });
 
-  it('get what is ready together in one frame', async () => {
-    const { url } = await serve({ count: 100 });
-    const session = connect(url);
-    ends.push(() => session.destroy());
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': '/plumbline.v1.EventService/Subscribe',
-      'content-type': 'application/grpc+proto',
-      te: 'trailers',
-    });
-    stream.end(request());
-    const sizes: number[] = [];
-    stream.on('data', (chunk: Buffer) => sizes.push(chunk.length));
-    await once(stream, 'end');
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeGreaterThan(100 * 10);
-    expect(sizes.length).toBeLessThan(10);
-  });
-
   it('of an unknown name are not found', async () => {
     const { url } = await serve({}, 1);
     expect((await fetch(`${url}/plumbline.v1.EventService/Nothing`, { method: 'POST' })).status).toBe(404);

@@ -35,7 +35,7 @@ export function makeWebhooks({ settings, bus, database, clock, log, metrics }: W
   const rate = makeRateLimit();
 
   const refuse = async (source: string, reason: Refusal, error: AppError): Promise<never> => {
-    metrics.count('plumbline_webhooks_refused_total', { reason });
+    metrics.count('webhooks_refused_total', { reason });
     await countRefusal(database, source, reason, clock()).catch((cause: unknown) =>
       log.warn('a refused webhook could not be counted', { error: AppError.from(cause).message }),
     );
@@ -72,7 +72,7 @@ export function makeWebhooks({ settings, bus, database, clock, log, metrics }: W
     if (news.kind === 'ping') return;
     const { kind: _, ...hint } = news;
     const { repositories } = await bus.call(refreshRepository, hint);
-    metrics.count('plumbline_webhooks_total', { provider });
+    metrics.count('webhooks_total', { provider });
     log.info('webhook accepted', { provider, repositories, ref: hint.ref });
   };
 }

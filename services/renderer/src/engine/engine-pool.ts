@@ -44,7 +44,7 @@ export async function startEnginePool({ program, processes, log, metrics }: Engi
   const revive = async (engine: EngineProcess): Promise<EngineProcess> => {
     if (engine.isAlive) return engine;
     log.warn('an engine process is replaced');
-    metrics.count('plumbline_renderer_engine_restarts_total');
+    metrics.count('renderer_engine_restarts_total');
     return startEngine(program);
   };
 
