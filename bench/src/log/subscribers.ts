@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { announceOn, makeNatsBus } from '@plumbline/bus';
+import { announcementKey, announceOn, makeNatsBus } from '@plumbline/bus';
 import { noMetrics, silentLogger } from '@plumbline/contracts';
 import type { NewEvent } from '@plumbline/contracts';
 import { makePostgresEventLog } from '@plumbline/event-log';
@@ -37,7 +37,7 @@ export async function benchSubscribers(platform: RunningPlatform, seconds: numbe
   await using open = new AsyncDisposableStack();
   const bus = makeNatsBus({ url: platform.nats, prefix: platform.prefix, service: 'bench', log: silentLogger, metrics: noMetrics });
   open.defer(() => bus.close());
-  const eventLog = makePostgresEventLog({ connection: platform.postgres, announce: announceOn(bus, { key: await keyOf(platform) }) });
+  const eventLog = makePostgresEventLog({ connection: platform.postgres, announce: announceOn(bus, { key: announcementKey(await keyOf(platform)) }) });
   open.defer(() => eventLog.close());
   const client = new PlatformClient(platform);
   open.defer(() => client.close());
@@ -93,6 +93,8 @@ async function calibrateSockets(subscribers: number, seconds: number): Promise<v
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const client = await startClient({ mode: 'socket', url, token: '', subscribers, after: 0 });
+  // The clients' connections are open before the server knows of all of them.
+  while (sockets.size < subscribers) await sleep(tickMs);
   const before = process.cpuUsage();
   let position = 0;
   const filler = 'x'.repeat(500);

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { feedSubject } from '@plumbline/contracts';
 import type { Announcement, Metrics } from '@plumbline/contracts';
 import type { Bus } from './port.ts';
@@ -13,6 +13,10 @@ export interface AnnouncementOptions {
   key: Uint8Array;
   metrics: Metrics;
 }
+
+/** From the key of the installation (PLUMBLINE_KEY): who speaks on the bus isn't thereby one of ours. */
+export const announcementKey = (installationKey: Uint8Array): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', installationKey, '', 'plumbline announcement 1', 32));
 
 /** Says what was committed, so that who has the key can tell that one of ours said it. */
 export function announceOn(bus: Pick<Bus, 'publish'>, { key }: Pick<AnnouncementOptions, 'key'>): (announcement: Announcement) => void {

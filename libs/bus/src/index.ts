@@ -6,7 +6,7 @@
  * because NATS is away. The in-memory bus is its twin; `@plumbline/bus/contract` is the suite that both pass.
  */
 export * from './port.ts';
-export { announceOn, makeAnnouncements } from './announcements.ts';
+export { announcementKey, announceOn, makeAnnouncements } from './announcements.ts';
 export type { AnnouncementOptions, Announcements } from './announcements.ts';
 export { feedStreamName } from './feed-stream.ts';
 export { makeMemoryBus, makeMemoryNetwork } from './memory-bus.ts';

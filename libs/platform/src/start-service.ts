@@ -1,8 +1,8 @@
-import { hkdfSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { upcast } from '@plumbline/contracts';
 import type { Clock, Logger, ServiceEvent } from '@plumbline/contracts';
-import { announceOn, makeAnnouncements, makeNatsBus } from '@plumbline/bus';
+import { announcementKey, announceOn, makeAnnouncements, makeNatsBus } from '@plumbline/bus';
 import { makePostgresCheckpoints, openPool, transactionsOf, upcastAnnouncements } from '@plumbline/event-log';
 import { makeJobs } from '@plumbline/jobs';
 import type { DataSource } from 'typeorm';
@@ -114,9 +114,6 @@ async function openContext<C>(
     },
   };
 }
-
-/** Who speaks on the bus isn't thereby one of ours. */
-const announcementKey = (key: Uint8Array): Uint8Array => new Uint8Array(hkdfSync('sha256', key, '', 'plumbline announcement 1', 32));
 
 function healthOf(context: ServiceContext, running: RunningService, registry: MetricsRegistry): Health {
   return {
