@@ -13,6 +13,7 @@ const admin: Readonly<Record<string, readonly string[]>> = {
   gpgkeys: ['get', 'create', 'delete'],
   logs: ['get'],
   exec: ['create'],
+  subscriptions: ['get', 'create', 'update', 'delete'],
   // Plumbline's own: consumers of the event log, what they have parked and how they are rebuilt.
   projections: ['get', 'update'],
 };
