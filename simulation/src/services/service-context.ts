@@ -1,10 +1,12 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
-import { makeAnnouncements } from '@plumbline/bus';
-import { feedSubject, noMetrics, type Logger } from '@plumbline/contracts';
+import { announceOn, makeAnnouncements } from '@plumbline/bus';
+import { noMetrics, upcast, type Logger } from '@plumbline/contracts';
 import {
   makePostgresCheckpoints,
   makePostgresEventLog,
+  makePostgresLeases,
   runConsumer,
+  sqlExecutorOf,
   transactionsOf,
   type Consumer,
   type RunningConsumer,
@@ -45,8 +47,8 @@ export function serviceContext<C>(
   const { databases, faults, network, jobs, blobs, sealer, key } = outside;
   const log = outside.loggerOf(process);
   const bus = network.busOf(process, log);
-  const announcements = makeAnnouncements(bus);
-  const eventLog = makePostgresEventLog({ connection: databases.logPool, announce: (announcement) => bus.publish(feedSubject, announcement) });
+  const announcements = makeAnnouncements(bus, { key, metrics: noMetrics });
+  const eventLog = makePostgresEventLog({ connection: databases.logPool, announce: announceOn(bus, { key }), upcast });
   const transaction = eventLog.announcing(transactionsOf(databases.poolOf(service)));
   const sound = makePostgresCheckpoints({ schema: schemaOf(service), transaction });
   const checkpoints: typeof sound = outside.plant === 'skip-checkpoint' ? { ...sound, move: () => Promise.resolve(true) } : sound;
@@ -72,6 +74,7 @@ export function serviceContext<C>(
     clock,
     database: databases.of(service),
     eventLog,
+    leases: makePostgresLeases(sqlExecutorOf(databases.logPool)),
     announcements,
     blobs: simulatedBlobs(blobs, faults),
     sealer,

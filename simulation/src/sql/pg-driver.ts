@@ -3,6 +3,9 @@ import type { Faults } from '../faults.ts';
 import { runningProcess } from '../time/process.ts';
 import { SqlError, type SqlResult, type SqlServer } from './sql-server.ts';
 
+/** A statement, or one with its values beside it (and a name, to have it prepared: here every statement is). */
+type Statement = string | { text: string; values?: readonly unknown[] };
+
 type Callback = (error: Error | undefined, client?: Client, release?: (error?: unknown) => void) => void;
 
 /** What the drivers of one simulation share; `faults` changes with each. */
@@ -28,7 +31,8 @@ class Client extends EventEmitter {
     runningProcess()?.whenDead(() => this.end());
   }
 
-  async query(sql: string, values: readonly unknown[] = []): Promise<SqlResult> {
+  async query(statement: Statement, given: readonly unknown[] = []): Promise<SqlResult> {
+    const { text: sql, values = [] } = typeof statement === 'string' ? { text: statement, values: given } : statement;
     const { server, faults } = this.#access;
     const owner = runningProcess()?.name ?? '';
     const effect = (): Promise<SqlResult> =>
@@ -74,8 +78,8 @@ export class Pool extends EventEmitter {
     return undefined;
   }
 
-  query(sql: string, values: readonly unknown[] = []): Promise<SqlResult> {
-    return new Client(this.#access, this.#schema).query(sql, values);
+  query(statement: Statement, values: readonly unknown[] = []): Promise<SqlResult> {
+    return new Client(this.#access, this.#schema).query(statement, values);
   }
 
   end(callback?: () => void): Promise<void> {
