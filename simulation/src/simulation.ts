@@ -5,12 +5,13 @@ import type { Consumer, SqlExecutor } from '@plumbline/event-log';
 import { MemoryCluster, type ObjectRef } from '@plumbline/kube';
 import { Faults, noFaults, type FaultKind } from './faults.ts';
 import type { Finding } from './invariants/broken-invariant.ts';
-import { appendedByFormerOwner } from './invariants/ownership-watch.ts';
+import { appendedBy, appendedByFormerOwner } from './invariants/ownership-watch.ts';
 import { planOf, type Plan } from './plan.ts';
 import type { Plant } from './plants.ts';
 import { Random } from './random.ts';
 import { startServiceIn, type ServiceName, type Started, type Surroundings } from './services/start-services.ts';
 import type { Databases } from './sql/database.ts';
+import type { SqlResult } from './sql/sql-server.ts';
 import { Agenda } from './time/agenda.ts';
 import { Process } from './time/process.ts';
 import { enter } from './time/virtual-time.ts';
@@ -87,7 +88,7 @@ export class Simulation {
     this.network = new SimulatedNetwork(this.faults, agenda, (text) => void this.said.push(text));
     this.jobs = new SimulatedJobs(this.faults, agenda);
     databases.access.faults = this.faults;
-    databases.access.observe = (process, sql, values) => this.#observe(process, sql, values);
+    databases.access.observe = (process, sql, values, result) => this.#observe(process, sql, values, result);
     this.#surroundings = this.#makeSurroundings();
     for (const name of ['argocd', 'default']) this.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, {});
   }
@@ -164,10 +165,12 @@ export class Simulation {
     if (message !== undefined) this.violations.push({ invariant, message });
   }
 
-  #observe(process: string, sql: string, values: readonly unknown[]): void {
+  #observe(process: string, sql: string, values: readonly unknown[], result: SqlResult): void {
     if (!sql.includes('log.append(')) return;
-    const streams = values[1] as readonly string[];
-    this.line(`LOG ${process} appends ${String(values[5])} to ${streams.join()}`);
+    const appended = appendedBy(values, result);
+    if (appended.length === 0) return;
+    this.line(`LOG ${process} appends ${appended.map(({ type, stream }) => `${type} to ${stream}`).join(', ')}`);
+    const streams = appended.map(({ stream }) => stream);
     this.violate('no append by a former owner', appendedByFormerOwner(this.databases, process, streams));
   }
 

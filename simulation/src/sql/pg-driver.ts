@@ -13,7 +13,7 @@ export interface SqlAccess {
   server: SqlServer;
   faults: Faults | undefined;
   /** Told of each statement at the moment it takes effect. */
-  observe?: ((process: string, sql: string, values: readonly unknown[]) => void) | undefined;
+  observe?: ((process: string, sql: string, values: readonly unknown[], result: SqlResult) => void) | undefined;
 }
 
 const connectionLost = (): Error => new SqlError('08006', 'the connection to PostgreSQL broke (simulated)');
@@ -40,7 +40,7 @@ class Client extends EventEmitter {
         // Its turn came after its end.
         if (this.#isBroken) throw connectionLost();
         const result = server.query(this, this.#schema, sql, values);
-        this.#access.observe?.(owner, sql, values);
+        this.#access.observe?.(owner, sql, values, result);
         return result;
       });
     if (faults === undefined) return effect();
