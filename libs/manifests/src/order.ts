@@ -13,6 +13,8 @@ export interface Step {
   objects: PlannedObject[];
   /** Live objects to delete, in this order. */
   prune: KubeObject[];
+  /** Sync wave of these objects; `last`: those that want to go after everything else, of any wave. */
+  prunes?: number | 'last';
 }
 
 export interface PlannedObject {
@@ -98,7 +100,10 @@ export function planSteps(objects: readonly KubeObject[], options: PlanOptions =
   for (const task of tasks) if (task.phase === 'Sync') lastWave = Math.max(lastWave, task.wave);
   for (const { wave } of pruned) lastWave = Math.max(lastWave, wave);
   for (const { object, wave } of pruned) {
-    stepAt('Sync', options.isPrunedLast?.(object) === true ? lastWave + 1 : wave).prune.push(object);
+    const isLast = options.isPrunedLast?.(object) === true;
+    const step = stepAt('Sync', isLast ? lastWave + 1 : wave);
+    step.prune.push(object);
+    step.prunes = isLast ? 'last' : syncWave(object);
   }
   const ordered = [...steps.values()].sort(compareTasks);
   for (const step of ordered) {

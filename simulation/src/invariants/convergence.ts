@@ -52,7 +52,7 @@ function liveProblem(simulation: Simulation, world: World, wanted: Wanted, statu
     if (path !== undefined) return `${key} differs at ${path}`;
   }
   const [extra] = managed.keys();
-  if (extra !== undefined && wanted.prune) return `${extra} should be pruned`;
+  if (extra !== undefined && wanted.prune) return `${extra} should be pruned; its status: ${JSON.stringify(status).slice(0, 2_500)}`;
   if (extra === undefined && status.sync?.status !== 'Synced') return `its sync status is ${status.sync?.status}: ${JSON.stringify(status).slice(0, 1500)}`;
   if (status.health?.status !== 'Healthy') return `its health is ${status.health?.status}`;
   return undefined;

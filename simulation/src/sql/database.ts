@@ -51,7 +51,8 @@ export async function openDatabases(definitions: readonly Definition[]): Promise
         server.simple(`truncate ${used.join(', ')} restart identity`);
         for (const table of used) {
           const rows = initial.get(table);
-          if (rows != null) server.query(world, '', `insert into ${table} overriding system value select * from json_populate_recordset(null::${table}, $1::json)`, [rows]);
+          if (rows != null)
+            server.query(world, '', `insert into ${table} overriding system value select * from json_populate_recordset(null::${table}, $1::json)`, [rows]);
         }
       });
     },

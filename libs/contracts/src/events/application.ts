@@ -70,6 +70,18 @@ export interface DriftedResource extends ResourceRef {
   manager?: string;
 }
 
+/** A step of a sync as its start records it. */
+export interface SyncStepHead {
+  phase: SyncPhase;
+  wave: number;
+  resources: number;
+  /**
+   * Sync wave of the objects that it prunes, which go in reversed waves; `last`: those that want to go after everything
+   * else. Absent: it prunes nothing.
+   */
+  prunes?: number | 'last';
+}
+
 export type ApplicationEvent =
   /** First sight, and each change of what is wanted. `spec` is redacted; `sealedSpec` is the blob with the full one. */
   | { type: 'ApplicationDeclared'; data: ApplicationId & { project: string; spec: ApplicationSpec; specHash: string; sealedSpec: string } }
@@ -115,7 +127,7 @@ export type ApplicationEvent =
         backoff: { durationMs: number; factor: number; maxDurationMs: number };
       };
     }
-  | { type: 'SyncStarted'; data: { operationId: string; attempt: number; steps: { phase: SyncPhase; wave: number; resources: number }[] } }
+  | { type: 'SyncStarted'; data: { operationId: string; attempt: number; steps: SyncStepHead[] } }
   | { type: 'SyncStepCompleted'; data: { operationId: string; attempt: number; step: number; phase: SyncPhase; wave: number; results: ResourceResult[] } }
   | { type: 'SyncApplied'; data: { operationId: string } }
   | { type: 'SyncSucceeded'; data: { operationId: string; revision: string; message: string } }

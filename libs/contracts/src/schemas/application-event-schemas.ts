@@ -78,7 +78,10 @@ export const applicationEventSchemas = {
     retryLimit: z.number(),
     backoff: z.object({ durationMs: z.number(), factor: z.number(), maxDurationMs: z.number() }),
   }),
-  SyncStarted: z.object({ ...attempt, steps: z.array(z.object({ ...step, resources: z.number() })) }),
+  SyncStarted: z.object({
+    ...attempt,
+    steps: z.array(z.object({ ...step, resources: z.number(), prunes: z.union([z.number(), z.literal('last')]).optional() })),
+  }),
   SyncStepCompleted: z.object({ ...attempt, step: z.number(), ...step, results: z.array(resourceResult) }),
   SyncApplied: z.object({ operationId: z.string() }),
   SyncSucceeded: z.object({ operationId: z.string(), revision: z.string(), message: z.string() }),

@@ -9,8 +9,8 @@ import type {
   ResourceResult,
   RetryStrategy,
   SyncOperation,
-  SyncPhase,
   SyncPolicy,
+  SyncStepHead,
 } from '@plumbline/contracts';
 import type { Comparison } from './state.ts';
 
@@ -39,7 +39,7 @@ export type ApplicationCommand =
   | { type: 'AutoSync'; operationId: string; policy: SyncPolicy | undefined; now: number }
   /** `drift`: how live objects differ from the last revision that could be rendered. */
   | { type: 'HealLastGood'; operationId: string; policy: SyncPolicy | undefined; drift: readonly DriftedResource[]; now: number }
-  | { type: 'StartSync'; operationId: string; attempt: number; steps: readonly { phase: SyncPhase; wave: number; resources: number }[] }
+  | { type: 'StartSync'; operationId: string; attempt: number; steps: readonly SyncStepHead[] }
   | { type: 'CompleteStep'; operationId: string; attempt: number; step: number; results: readonly ResourceResult[]; now: number; canRetry: boolean }
   | { type: 'FailSync'; operationId: string; phase: 'Failed' | 'Error'; message: string; now: number; canRetry: boolean }
   /** A request of the cluster's former owner landed after the take-over. */

@@ -10,8 +10,8 @@ import type {
   ResourceResult,
   SourceType,
   SyncOperation,
-  SyncPhase,
   SyncStatusCode,
+  SyncStepHead,
   SyncTrigger,
 } from '@plumbline/contracts';
 import { resourceRefKey } from '@plumbline/contracts';
@@ -64,7 +64,7 @@ export interface OperationRecord {
   backoff: { durationMs: number; factor: number; maxDurationMs: number };
   phase: 'Running' | 'Succeeded' | 'Failed' | 'Error';
   attempt: number;
-  steps: readonly { phase: SyncPhase; wave: number; resources: number }[];
+  steps: readonly SyncStepHead[];
   stepsCompleted: number;
   results: readonly ResourceResult[];
   requestedAt: string;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { endedHooks, hookOutcome, isOfThisRun, markedWithRun } from './hooks.ts';
-import { followPlan, planOf, progressOf, withNamedHooks } from './operation.ts';
+import { followPlan, planOf, progressOf, stepHeads, withNamedHooks } from './operation.ts';
 
 const operation: OperationRecord = {
   operationId: 'op',
@@ -66,6 +66,34 @@ describe('a running operation', () => {
     const after = planOf(started, desired, []);
     expect(after).toHaveLength(1);
     expect(followPlan(started, after)?.map(({ wave }) => wave)).toEqual(started.steps.map(({ wave }) => wave));
+  });
+
+  // Found by the simulator (seed 17): after the first wave was pruned, those left were taken for the first wave, which was over.
+  test('prunes each object in the step that was recorded for it, however many are left', () => {
+    const desired = stateOf(desiredOf(configMap('a'), 'resource'));
+    const extra = [configMap('w0', 0), configMap('w1', 1), configMap('w2', 2)];
+    const started = { ...operation, steps: stepHeads(planOf(operation, desired, extra)) };
+    const left = (objects: KubeObject[]) =>
+      followPlan(started, planOf(started, desired, objects))?.map(({ prune }) => prune.map(({ metadata }) => metadata.name));
+    expect(left(extra)).toEqual([['w2'], ['w1'], ['w0']]);
+    expect(left(extra.slice(0, 2))).toEqual([[], ['w1'], ['w0']]);
+    expect(left(extra.slice(0, 1))).toEqual([[], [], ['w0']]);
+  });
+
+  test('prunes last what wants to go last, also when nothing else is left to prune', () => {
+    const last = { ...operation, operation: { prune: true, syncOptions: ['PruneLast=true'] } };
+    const desired = stateOf(desiredOf(configMap('a'), 'resource'), desiredOf(configMap('b', 2), 'resource'));
+    const extra = [configMap('old', 7), configMap('older', 9)];
+    const started = { ...last, steps: stepHeads(planOf(last, desired, extra)) };
+    expect(started.steps.at(-1)).toMatchObject({ prunes: 'last', resources: 2 });
+    const followed = followPlan(started, planOf(started, desired, extra.slice(0, 1)));
+    expect(followed?.map(({ prune }) => prune.length)).toEqual([...Array.from({ length: started.steps.length - 1 }, () => 0), 1]);
+  });
+
+  test('prunes with its last step what came meanwhile, or what an older version did not say', () => {
+    const desired = stateOf(desiredOf(configMap('a'), 'resource'));
+    const started = { ...operation, steps: [{ phase: 'Sync' as const, wave: 0, resources: 1 }] };
+    expect(followPlan(started, planOf(started, desired, [configMap('old', 3)]))?.map(({ prune }) => prune.length)).toEqual([1]);
   });
 
   test('starts again when there is something to apply that it did not know', () => {

@@ -1,4 +1,4 @@
-import type { ResourceResult } from '@plumbline/contracts';
+import type { ResourceResult, SyncStepHead } from '@plumbline/contracts';
 import { resourceRefKey } from '@plumbline/contracts';
 import type { KubeObject, Step } from '@plumbline/manifests';
 import { applicationSyncOptions, health, hookName, planSteps, resourceIdOf, resourceKey, resourceSyncOptions } from '@plumbline/manifests';
@@ -42,19 +42,32 @@ export function planOf(operation: OperationRecord, desired: DesiredState, extra:
   return steps.filter((step) => step.phase !== 'SyncFail');
 }
 
-export const stepHeads = (steps: readonly Step[]): { phase: Step['phase']; wave: number; resources: number }[] =>
-  steps.map(({ phase, wave, objects, prune }) => ({ phase, wave, resources: objects.length + prune.length }));
+export const stepHeads = (steps: readonly Step[]): SyncStepHead[] =>
+  steps.map(({ phase, wave, objects, prune, prunes }) => ({
+    phase,
+    wave,
+    resources: objects.length + prune.length,
+    ...(prunes === undefined ? {} : { prunes }),
+  }));
 
 /**
  * The recorded steps with what is still to be done in each: objects that were pruned are gone from a new plan, and their
- * steps with them. Undefined when the new plan has objects in a step that was not recorded: then the sync starts again.
+ * steps with them. In which step an object is pruned is as recorded, since reversed waves depend on all objects that were
+ * to be pruned at first; what nobody planned goes with the last step. Undefined when the new plan has objects in a step
+ * that was not recorded: then the sync starts again.
  */
 export function followPlan(operation: OperationRecord, planned: readonly Step[]): Step[] | undefined {
   const nameOf = ({ phase, wave }: Pick<Step, 'phase' | 'wave'>): string => `${phase} ${wave}`;
   const recorded = new Set(operation.steps.map(nameOf));
   if (planned.some((step) => step.objects.length > 0 && !recorded.has(nameOf(step)))) return undefined;
   const byName = new Map(planned.map((step) => [nameOf(step), step]));
-  return operation.steps.map(({ phase, wave }) => byName.get(nameOf({ phase, wave })) ?? { phase, wave, objects: [], prune: [] });
+  const steps = operation.steps.map(({ phase, wave, prunes }): Step => {
+    const prune = prunes === undefined ? [] : planned.filter((step) => step.prunes === prunes).flatMap((step) => step.prune);
+    return { phase, wave, objects: byName.get(nameOf({ phase, wave }))?.objects ?? [], prune };
+  });
+  const placed = new Set(steps.flatMap(({ prune }) => prune));
+  steps.at(-1)?.prune.push(...planned.flatMap(({ prune }) => prune).filter((object) => !placed.has(object)));
+  return steps;
 }
 
 export type Progress = { state: 'waiting' } | { state: 'done'; results: ResourceResult[] };
