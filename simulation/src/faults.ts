@@ -107,7 +107,7 @@ export class Faults {
         if (this.#fails('error before')) return void agenda.in(this.latencyMs(), `${name} failed`, () => (caller.isAlive ? reject(failure()) : undefined));
         outside(() => Promise.resolve().then(effect)).then(
           (value) => answer(() => resolve(value)),
-          (error: unknown) => answer(() => reject(error as Error)),
+          (error: Error) => answer(() => reject(error)),
         );
       });
     });

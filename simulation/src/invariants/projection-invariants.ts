@@ -1,11 +1,10 @@
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { RecordedEvent } from '@plumbline/contracts';
-import { schemaOf, type Databases } from '../sql/database.ts';
+import type { Databases } from '../sql/database.ts';
+import { schemaOf } from '../sql/schema.ts';
 import { BrokenInvariant } from './broken-invariant.ts';
 
-/** Where the simulation's own consumer writes down what it was given: it would not forgive anything given twice. */
-export const ledgerTable = 'create table simulation_ledger (position bigint not null, consumer_life text not null)';
-
+/** Writes down what it is given, in `simulation_ledger`. */
 export function ledger(service: string, process: string): Consumer<SqlExecutor> {
   return {
     name: `${service}.simulation-ledger`,

@@ -15,7 +15,8 @@ import {
 import { makeEventMaker, type ServiceContext } from '@plumbline/platform';
 import type { Plant } from '../plants.ts';
 import type { Faults } from '../faults.ts';
-import { schemaOf, type Databases } from '../sql/database.ts';
+import type { Databases } from '../sql/database.ts';
+import { schemaOf } from '../sql/schema.ts';
 import type { Process } from '../time/process.ts';
 import { simulatedBlobs } from '../twins/simulated-blobs.ts';
 import type { SimulatedNetwork } from '../twins/simulated-bus.ts';

@@ -150,9 +150,12 @@ export class SqlServer {
   }
 }
 
+/** How `pg` reads a type's text; it knows the built-in types only, and leaves others as they are. */
+const parserOf = pg.types.getTypeParser as (typeId: number, format: 'text') => (text: string) => unknown;
+
 function resultOf({ rows, tag, error }: Answer, columns: readonly Column[]): SqlResult {
   if (error !== undefined) throw new SqlError(error.code, error.message);
-  const parsers = columns.map(({ typeId }) => pg.types.getTypeParser(typeId, 'text') as (text: string) => unknown);
+  const parsers = columns.map(({ typeId }) => parserOf(typeId, 'text'));
   const words = tag.split(' ');
   return {
     rows: rows.map((row) => Object.fromEntries(row.map((value, i) => [columns[i]!.name, value === null ? null : parsers[i]!(value)]))),

@@ -119,12 +119,12 @@ export class SimulatedJobs {
       else queue.jobs.delete(key);
     };
     for (let i = 0; i < times; i++)
-      worker.process.run(
-        () =>
-          void worker.handle(key).then(
-            () => done(true),
-            () => done(false),
-          ),
-      );
+      void worker.process.run(async () => {
+        const isDone = await worker.handle(key).then(
+          () => true,
+          () => false,
+        );
+        done(isDone);
+      });
   }
 }
