@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KubeClient } from '@plumbline/kube';
+import type { Discovery, KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { parse } from 'yaml';
 import { limits } from './limits.ts';
@@ -20,7 +20,11 @@ export async function installCrds(kube: KubeClient): Promise<string[]> {
   const files = (await readdir(dir)).filter((file) => file.endsWith('.yaml')).sort();
   const definitions = await Promise.all(files.map(async (file) => parse(await readFile(join(dir, file), 'utf8')) as KubeObject));
   const installed = await Promise.all(definitions.map((definition) => install(kube, definition)));
-  await kube.discover({ refresh: true });
+  // What is established is in the server's discovery a moment later, and only what is there can be asked for.
+  await poll(async () => areServed(definitions, await kube.discover({ refresh: true })), {
+    what: 'the API of the resource definitions',
+    timeoutMs: limits.crdReadyMs,
+  });
   return installed.filter((name) => name !== undefined);
 }
 
@@ -32,6 +36,13 @@ async function install(kube: KubeClient, definition: KubeObject): Promise<string
   await kube.apply(definition, { fieldManager: 'plumbline-setup' });
   await poll(async () => isEstablished(await kube.get(ref)), { what: `the resource definition ${name}`, timeoutMs: limits.crdReadyMs });
   return name;
+}
+
+function areServed(definitions: readonly KubeObject[], discovery: Discovery): boolean {
+  return definitions.every((definition) => {
+    const { group, names } = definition['spec'] as { group: string; names: { kind: string } };
+    return discovery.findKind(group, names.kind) !== undefined;
+  });
 }
 
 function isEstablished(definition: KubeObject | undefined): boolean {

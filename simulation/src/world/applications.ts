@@ -9,6 +9,8 @@ export interface Wanted {
   automated: boolean;
   prune: boolean;
   selfHeal: boolean;
+  /** It was deleted once without its finalizer: what was live then belongs to whoever has its name next. */
+  hasLeftovers?: boolean;
 }
 
 export const controlNamespace = 'argocd';

@@ -53,6 +53,30 @@ const seen = (world: World) => ({
   projects: ['shop', 'again', 'never'].map((name) => world.project(name) ?? 'none'),
 });
 
+// Found by the simulator (seed 212): a repository that was away when it was forgotten was taken for away ten minutes after
+// somebody named it again; and its last commit of then was what a new application was synced to.
+it('knows nothing of a repository that was forgotten, until it says something again', async () => {
+  const announcements = makeLocalAnnouncements();
+  const log = makePostgresEventLog({ connection: pool, announce: announcements.announce });
+  const checkpoints = makePostgresCheckpoints({ schema: 'syncer', transaction: log.announcing(transactionsOf(pool)) });
+  const { world, consumer } = makeWorld();
+  const running = await runConsumer({ log, announcements, checkpoints, consumer, clock: Date.now });
+  const of = (type: string, data: object = {}) => event(type, { repository: 'r3', url: 'u', ...data });
+  const observed = (commit: string) => of('RevisionObserved', { ref: 'main', commit, tree: 't' });
+  const say = async (...events: NewEvent[]) => {
+    const recorded = await log.append([{ stream: 'repository-r3', events }]);
+    await running.waitFor(recorded.at(-1)!.position, 20_000);
+  };
+  await say(of('RepositoryRegistered'), observed('old'), of('RepositoryUnreachable', { message: 'away' }));
+  expect([world.ref('r3', 'main')?.commit, world.outage('r3')?.message]).toEqual(['old', 'away']);
+  await say(of('RepositoryForgotten'));
+  expect([world.ref('r3', 'main'), world.outage('r3')]).toEqual([undefined, undefined]);
+  await say(of('RepositoryRegistered'), observed('new'), of('RepositoryUnreachable', { message: 'again' }), of('RepositoryForgotten'), observed('newest'));
+  expect([world.ref('r3', 'main')?.commit, world.outage('r3')]).toEqual(['newest', undefined]);
+  expect(await running.compare()).toMatchObject({ differences: 0 });
+  await running.stop();
+});
+
 it('is the same in memory, in its tables and made anew, whatever order buckets are served in', async () => {
   const announcements = makeLocalAnnouncements();
   const log = makePostgresEventLog({ connection: pool, announce: announcements.announce });

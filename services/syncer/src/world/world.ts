@@ -70,7 +70,7 @@ export function makeWorld(): WorldProjection {
 
   const consumer: Consumer<SqlExecutor> = {
     name: 'syncer.world',
-    types: ['RevisionObserved', 'RefUnresolved', 'RepositoryUnreachable', 'RepositoryRecovered', 'ProjectDeclared', 'ProjectDeleted'],
+    types: ['RevisionObserved', 'RefUnresolved', 'RepositoryUnreachable', 'RepositoryRecovered', 'RepositoryForgotten', 'ProjectDeclared', 'ProjectDeleted'],
     apply: (events, tx) => writeRows(events as readonly WorldEvent[], tx),
     committed(events) {
       for (const recorded of events) {
@@ -102,6 +102,11 @@ export function makeWorld(): WorldProjection {
       case 'RepositoryRecovered':
         repositories.set(event.data.repository, { position });
         return { kind: 'repository', repository: event.data.repository, correlation };
+      case 'RepositoryForgotten':
+        // What was known of it is of its past: who names it again waits for what it says then.
+        repositories.delete(event.data.repository);
+        for (const [key, ref] of refs) if (ref.repository === event.data.repository) refs.delete(key);
+        return undefined;
       case 'ProjectDeclared':
         projects.set(event.stream, { name: event.data.name, position, uid: event.data.uid, spec: event.data.spec });
         return { kind: 'project', name: event.data.name };
@@ -162,10 +167,21 @@ async function writeRows(events: readonly WorldEvent[], tx: SqlExecutor): Promis
   const refs = new Map<string, Extract<WorldEvent, { type: 'RevisionObserved' | 'RefUnresolved' }>>();
   const repositories = new Map<string, Extract<WorldEvent, { type: 'RepositoryUnreachable' | 'RepositoryRecovered' }>>();
   const projects = new Map<string, Extract<WorldEvent, { type: 'ProjectDeclared' | 'ProjectDeleted' }>>();
+  const forgotten = new Set<string>();
   for (const event of events) {
     if (event.type === 'RevisionObserved' || event.type === 'RefUnresolved') refs.set(`${event.data.repository} ${event.data.ref}`, event);
-    else if (event.type === 'RepositoryUnreachable' || event.type === 'RepositoryRecovered') repositories.set(event.data.repository, event);
+    else if (event.type === 'RepositoryForgotten') {
+      const { repository } = event.data;
+      forgotten.add(repository);
+      repositories.delete(repository);
+      for (const [key, { data }] of refs) if (data.repository === repository) refs.delete(key);
+    } else if (event.type === 'RepositoryUnreachable' || event.type === 'RepositoryRecovered') repositories.set(event.data.repository, event);
     else if (event.type === 'ProjectDeclared' || event.type === 'ProjectDeleted') projects.set(event.stream, event);
+  }
+  if (forgotten.size > 0) {
+    // What came after it is written below.
+    await tx.query('delete from ref where repository = any($1::text[])', [[...forgotten]]);
+    await tx.query('delete from repository where repository = any($1::text[])', [[...forgotten]]);
   }
   if (refs.size > 0) {
     await upsert(
