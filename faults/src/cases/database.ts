@@ -34,6 +34,19 @@ export const databaseCases: readonly FaultCase[] = [
     },
   },
   {
+    id: 'postgres-silent',
+    rows: ['F06'],
+    title: 'all connections to PostgreSQL fall silent without an end, as behind a firewall that forgot them; new ones work',
+    expected: 'each is given up after 35 s at the latest and not used again; nothing is lost',
+    boundMs: 90_000,
+    async inject({ world, random, scale, injected }) {
+      for (let done = 0; done < Math.min(scale, 2); done++) {
+        injected('connection that fell silent', world.relay.silenceAll());
+        await sleep(random.int(5_000, 15_000));
+      }
+    },
+  },
+  {
     id: 'idle-writer',
     rows: ['F09'],
     title: 'a transaction appends and then idles, holding the row of the head',

@@ -12,6 +12,8 @@ export interface DatabaseRelay {
   cutAfterCommit(probability: number, random: Random): void;
   /** How many were cut so since the last call. */
   takeCuts(): number;
+  /** Nothing more goes through the connections of now, and nobody is told, as after a firewall that forgot them. New ones work. Answers how many. */
+  silenceAll(): number;
   /** Ends every connection now; new ones are taken. */
   cutAll(): number;
   close(): Promise<void>;
@@ -23,6 +25,7 @@ const committing = /Q[\s\S]{4}commit\0|log\.append|plumbline append/i;
 export async function makeDatabaseRelay(target: string): Promise<DatabaseRelay> {
   const { hostname, port } = new URL(target);
   const clients = new Set<Socket>();
+  const silent = new WeakSet<Socket>();
   let probability = 0;
   let random: Random | undefined;
   let cuts = 0;
@@ -43,12 +46,13 @@ export async function makeDatabaseRelay(target: string): Promise<DatabaseRelay> 
       });
     }
     client.on('data', (chunk) => {
+      if (silent.has(client)) return;
       upstream.write(chunk);
       if (probability === 0 || !committing.test(chunk.toString('latin1')) || random?.chance(probability) !== true) return;
       cuts++;
       client.destroy();
     });
-    upstream.on('data', (chunk) => client.write(chunk));
+    upstream.on('data', (chunk) => silent.has(client) || client.write(chunk));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -67,6 +71,10 @@ export async function makeDatabaseRelay(target: string): Promise<DatabaseRelay> 
       const taken = cuts;
       cuts = 0;
       return taken;
+    },
+    silenceAll() {
+      for (const client of clients) silent.add(client);
+      return clients.size;
     },
     cutAll() {
       const { size } = clients;

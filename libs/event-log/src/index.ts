@@ -36,7 +36,7 @@ export {
 export { grantLogAccess } from './postgres/roles.ts';
 export { makePostgresCheckpoints, migrateConsumers, type PostgresCheckpointsOptions } from './postgres/postgres-checkpoints.ts';
 export { makePostgresLeases } from './postgres/postgres-leases.ts';
-export { postgresError } from './postgres/postgres-errors.ts';
+export { isSilence, postgresError } from './postgres/postgres-errors.ts';
 export { isSignedHead, logHeadsStream, makeLogSigner, parseLogPublicKey, type LogPublicKey, type LogSigner, type SignedHead } from './signed-head.ts';
 export { storableJson, storableText } from './postgres/storable.ts';
-export { openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';
+export { answerTimeoutMs, openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';

@@ -23,6 +23,8 @@ export const feedPageEventsMax = 1_000;
 /** PostgreSQL: bounds on a stuck writer. The lock timeout of an append is part of its SQL function. */
 export const lockTimeoutMs = 5_000;
 export const statementTimeoutMs = 30_000;
+/** Beyond the statement's own bound: a server that says nothing for so long, though it should have ended the statement, is gone. */
+export const silenceMs = 5_000;
 export const idleInTransactionTimeoutMs = 10_000;
 export const connectTimeoutMs = 5_000;
 export const connectionsMax = 4;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '@plumbline/contracts';
 import type { Logger } from '@plumbline/contracts';
-import { migrateConsumers, sessionOptions, sqlExecutorOf } from '@plumbline/event-log';
+import { answerTimeoutMs, isSilence, migrateConsumers, sessionOptions, sqlExecutorOf } from '@plumbline/event-log';
 import type { SqlExecutor } from '@plumbline/event-log';
 import pg from 'pg';
 import { DataSource, QueryFailedError } from 'typeorm';
@@ -91,7 +91,7 @@ export async function openServiceDatabase(
     connectTimeoutMS: limits.databaseConnectMs,
     poolSize: limits.servicePoolMax,
     poolErrorHandler: (error: unknown) => log.warn('an idle connection to PostgreSQL broke', { error }),
-    extra: { idleTimeoutMillis: limits.poolIdleMs, keepAlive: true, options: `-c search_path=${schema} ${sessionOptions}` },
+    extra: { idleTimeoutMillis: limits.poolIdleMs, keepAlive: true, query_timeout: answerTimeoutMs, options: `-c search_path=${schema} ${sessionOptions}` },
   });
   await database.initialize();
   surviveBrokenConnections(poolOf(database));
@@ -114,8 +114,27 @@ export async function openServiceDatabase(
 function surviveBrokenConnections(pool: pg.Pool): void {
   const ignore = (): void => undefined;
   pool.on('acquire', (client) => {
-    if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
+    if (client.listeners('error').includes(ignore)) return;
+    client.on('error', ignore);
+    endWhenSilent(client as pg.PoolClient & pg.Client);
   });
+}
+
+/**
+ * `pg` leaves a question that nobody answered on its connection, where the next one waits behind it, and TypeORM gives
+ * such a connection back to the pool: it is ended, so that the pool drops it.
+ */
+function endWhenSilent(client: pg.Client): void {
+  const ask = client.query.bind(client) as (...question: unknown[]) => unknown;
+  const asking = (...question: unknown[]): unknown => {
+    const answer = ask(...question);
+    if (answer instanceof Promise)
+      answer.catch((error: unknown) => {
+        if (isSilence(error)) client.end().catch(() => undefined);
+      });
+    return answer;
+  };
+  client.query = asking as typeof client.query;
 }
 
 /** Runs work while holding the advisory lock of a schema, on a connection of its own. */

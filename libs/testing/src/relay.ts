@@ -5,6 +5,8 @@ import { createServer, connect as dial } from 'node:net';
 export interface Relay {
   /** The port it listens on: any free one, or the one that it had before. */
   listen(port?: number): Promise<number>;
+  /** What is open now says nothing any more and is not ended, as after a silent firewall; what comes is new. */
+  silence(): void;
   /** Ends all connections and takes no new ones. */
   cut(): Promise<void>;
 }
@@ -27,6 +29,9 @@ export function makeRelay(target: string, defaultPort: number): Relay {
           client.pipe(upstream).pipe(client);
         }).listen(port, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
       }),
+    silence() {
+      for (const socket of sockets) socket.unpipe().pause();
+    },
     cut: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

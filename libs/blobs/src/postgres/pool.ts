@@ -11,6 +11,8 @@ export function openBlobPool(url: string, connections = connectionsMax): Pool {
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: connectTimeoutMs,
+    // A server that should have ended the statement itself and says nothing is gone.
+    query_timeout: statementTimeoutMs + connectTimeoutMs,
     application_name: 'plumbline blobs',
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value}`)

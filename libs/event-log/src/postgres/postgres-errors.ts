@@ -24,6 +24,10 @@ export function postgresError(error: unknown, doing: string): AppError {
   return new AppError('internal', message, { cause: error, details: code === undefined ? {} : { sqlState: code } });
 }
 
+/** `pg` gave up waiting for an answer: the connection may be one that nobody holds the other end of. Looks through what wraps it. */
+export const isSilence = (error: unknown): boolean =>
+  error instanceof Error && (error.message.startsWith('Query read timeout') || (error.cause !== undefined && isSilence(error.cause)));
+
 function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, driverError } = error as { code?: unknown; driverError?: unknown };

@@ -1,8 +1,8 @@
 import { AppError } from '@plumbline/contracts';
 import { Pool, type PoolClient } from 'pg';
-import { connectTimeoutMs, connectionsMax, idleInTransactionTimeoutMs, lockTimeoutMs, statementTimeoutMs } from '../limits.ts';
+import { connectTimeoutMs, connectionsMax, idleInTransactionTimeoutMs, lockTimeoutMs, silenceMs, statementTimeoutMs } from '../limits.ts';
 import type { SqlExecutor } from '../port.ts';
-import { postgresError } from './postgres-errors.ts';
+import { isSilence, postgresError } from './postgres-errors.ts';
 
 /** Runs `work` in a transaction: committed when it resolves, rolled back when it rejects. */
 export type TransactionRunner<Tx> = <R>(work: (tx: Tx) => Promise<R>) => Promise<R>;
@@ -21,18 +21,23 @@ const optionsWith = (timeoutMs: number): string =>
 /** Start-up options of a session that writes to the log: nothing waits, runs or idles in a transaction for ever. */
 export const sessionOptions = optionsWith(statementTimeoutMs);
 
+/** For how long an answer is waited for in such a session; `pg` calls it `query_timeout`. */
+export const answerTimeoutMs = statementTimeoutMs + silenceMs;
+
 /**
  * A pool with the session options above. Connections that break while idle are replaced, not fatal.
  *
  * @param options statementTimeoutMs: for whoever reads the whole log on purpose; 0 is no bound
  */
 export function openPool(url: string, options: { connections?: number; applicationName?: string; statementTimeoutMs?: number } = {}): Pool {
+  const statementMs = options.statementTimeoutMs ?? statementTimeoutMs;
   const pool = new Pool({
     connectionString: url,
     max: options.connections ?? connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     application_name: options.applicationName ?? 'plumbline event log',
-    options: optionsWith(options.statementTimeoutMs ?? statementTimeoutMs),
+    options: optionsWith(statementMs),
+    ...(statementMs === 0 ? {} : { query_timeout: statementMs + silenceMs }),
   });
   const ignore = (): void => undefined; // the query in hand, or the next one, fails and says so
   pool.on('error', ignore);
@@ -87,10 +92,12 @@ export function transactionsOf(pool: Pool): TransactionRunner<SqlExecutor> {
       isUsable = true;
       return result;
     } catch (error) {
-      isUsable = await client.query('rollback').then(
-        () => true,
-        () => false,
-      );
+      // A server that fell silent would not answer this either.
+      if (!isSilence(error))
+        isUsable = await client.query('rollback').then(
+          () => true,
+          () => false,
+        );
       throw error;
     } finally {
       client.release(!isUsable);

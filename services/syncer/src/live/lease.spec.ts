@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { silentLogger } from '@plumbline/contracts';
 import { makeMemoryDatabase, makeMemoryEventLog } from '@plumbline/event-log';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { limits } from '../limits.ts';
 import { fencedLog, makeLease, type Lease } from './lease.ts';
 
@@ -57,4 +57,23 @@ it('is taken over at once by the same replica after a restart, and what the kill
   await expect(before.append()).rejects.toMatchObject({ code: 'owned-by-another' });
   await after.append();
   expect(lost).toEqual(['a']);
+});
+
+// A renewal that nobody answered was waited for until the lease had run out.
+it('asks again when PostgreSQL does not answer in time', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  let asked = 0;
+  const leases = {
+    claim: () => (++asked === 2 ? new Promise<never>(() => undefined) : Promise.resolve({ epoch: 1 })),
+    release: () => Promise.resolve(),
+  };
+  const lost: string[] = [];
+  const lease = makeLease('one', 'a', leases, { clock: Date.now, log: silentLogger, onLost: () => lost.push('a') });
+  await lease.acquire();
+  await vi.advanceTimersByTimeAsync(limits.leaseMs);
+  expect(asked).toBe(3);
+  lease.assert();
+  expect(lost).toEqual([]);
+  await lease.stop();
 });

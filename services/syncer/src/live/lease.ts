@@ -39,7 +39,7 @@ export function makeLease(cluster: string, owner: string, leases: Leases, deps: 
 
   const claim = async (): Promise<boolean> => {
     const asked = deps.clock();
-    const claimed = await leases.claim(lease, owner, { lifeMs: limits.leaseMs, ...(epoch === undefined ? {} : { epoch }) });
+    const claimed = await inTime(leases.claim(lease, owner, { lifeMs: limits.leaseMs, ...(epoch === undefined ? {} : { epoch }) }));
     if (claimed === undefined || isLost) return false;
     if (epoch === undefined) deps.log.info('owns the cluster', { cluster, epoch: claimed.epoch });
     epoch = claimed.epoch;
@@ -91,6 +91,18 @@ export function makeLease(cluster: string, owner: string, leases: Leases, deps: 
       if (epoch !== undefined) await leases.release(lease, epoch);
     },
   };
+}
+
+/** A question about the lease that is not answered is asked again while there is still some of its life left. */
+async function inTime<R>(answer: Promise<R>): Promise<R> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new AppError('deadline-exceeded', 'PostgreSQL did not answer in time', { retry: 'later' })), limits.leaseMs / 3);
+  answer.catch(() => undefined);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The log as the owner writes it: every append carries the fence, and a refused one is the end of the ownership. */
