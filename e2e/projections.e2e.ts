@@ -37,8 +37,8 @@ test('every projection is what the log makes of it, and goes on after a rebuild 
     note(found.map((item) => item.name));
     return projections.every((name) => found.some((item) => item.name === name)) ? found : undefined;
   });
-  expect(items.map((item) => item.name)).toEqual(projections);
-  expect(items.every((item) => item.isProjection && item.name.startsWith(`${item.service}.`) && item.parked === 0)).toBe(true);
+  expect(items.filter((item) => item.isProjection).map((item) => item.name)).toEqual(projections);
+  expect(items.every((item) => item.name.startsWith(`${item.service}.`) && item.parked === 0)).toBe(true);
 
   for (const action of ['compare', 'rebuild', 'compare']) {
     for (const name of projections) {

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import type { ApplicationEvent } from './events/application.ts';
-import type { AccessEvent, CommandEvent, LogEvent, ManifestsEvent, RepositoryEvent, ServiceEvent } from './events/platform.ts';
+import type { AccessEvent, CommandEvent, LogEvent, ManifestsEvent, RepositoryEvent, ServiceEvent, SubscriptionEvent } from './events/platform.ts';
 import { applicationEventSchemas } from './schemas/application-event-schemas.ts';
 import { platformEventSchemas } from './schemas/platform-event-schemas.ts';
 
 /** Every event that any service says. A union of events that is missing here is found by `event-types.spec.ts`. */
-export type KnownEvent = ApplicationEvent | RepositoryEvent | ManifestsEvent | AccessEvent | CommandEvent | ServiceEvent | LogEvent;
+export type KnownEvent = ApplicationEvent | RepositoryEvent | ManifestsEvent | AccessEvent | CommandEvent | ServiceEvent | LogEvent | SubscriptionEvent;
 export type EventType = KnownEvent['type'];
 type DataOf<T extends EventType> = Extract<KnownEvent, { type: T }>['data'];
 

@@ -8,6 +8,7 @@ import { EventsController } from './events/events.controller.ts';
 import { HistoryController } from './history/history.controller.ts';
 import { ProjectsController } from './projects/projects.controller.ts';
 import { SessionController } from './session/session.controller.ts';
+import { SubscriptionsController } from './subscriptions/subscriptions.controller.ts';
 import { SystemController } from './system/system.controller.ts';
 import { WebhookController } from './webhook/webhook.controller.ts';
 
@@ -25,6 +26,7 @@ export class ApiModule {
         SessionController,
         SystemController,
         WebhookController,
+        SubscriptionsController,
       ],
       providers: [{ provide: DOOR, useValue: door }],
     };

@@ -25,6 +25,8 @@ import { makeChronicle } from './history/chronicle.ts';
 import { makeHistory } from './history/history.ts';
 import { limits } from './limits.ts';
 import { sqlOf } from '@plumbline/platform';
+import { makeSubscriptionCommands } from './subscriptions/subscription-commands.ts';
+import { startSubscriptions } from './subscriptions/subscriptions.ts';
 import { makeWebhooks } from './webhook/webhooks.ts';
 
 /** The running door on a given API server. Ready when it knows the accounts, the policy and the applications. */
@@ -46,6 +48,9 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
   const tail = followLog(eventLog, announcements);
   const heads = signHeads({ eventLog, signer: makeLogSigner(key), event: context.event, clock, log }, limits.signHeadLookMs);
   const commands = makeCommands({ eventLog, event: context.event.bind(context), newId: randomUUID, readModels: () => [statusReader, accessReader] });
+
+  const visibility = { statuses, projectedTo: () => statusReader.position() };
+  const subscriptions = await startSubscriptions({ context, prefix: config.prefix, namespace, kube, settings, access, visibility });
 
   const door: Door = {
     namespace,
@@ -70,13 +75,14 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
       const { position } = await eventLog.head();
       await accessReader.waitFor(position, limits.readModelWaitMs).catch(() => undefined);
     },
+    subscriptions: makeSubscriptionCommands({ kube, namespace, commands, subscriptions, eventLog, database, transaction: context.transaction.bind(context) }),
   };
 
   const grpc = config.grpcPort === undefined ? undefined : await serveGrpc({ host: config.httpHost, port: config.grpcPort }, door, log);
   if (grpc !== undefined) log.info('serves gRPC', { url: grpc.url });
 
   return {
-    isReady: () => settings.isKnown() && catalogue.isKnown(),
+    isReady: () => settings.isKnown() && catalogue.isKnown() && subscriptions.register.isKnown(),
     module: ApiModule.with(door),
     configureHttp: async (app) => {
       guardHttp(app, door);
@@ -85,7 +91,7 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
     stop: async () => {
       await grpc?.stop();
       tail.stop();
-      await Promise.all([heads.stop(), catalogue.stop(), settings.stop()]);
+      await Promise.all([heads.stop(), catalogue.stop(), settings.stop(), subscriptions.stop()]);
       await kube.close();
     },
   };

@@ -10,6 +10,7 @@ import type { ChainedLog, EventLog } from '@plumbline/event-log';
 import type { EventTail } from './events/event-tail.ts';
 import type { Watchers } from './events/watchers.ts';
 import type { History } from './history/history.ts';
+import type { SubscriptionCommands } from './subscriptions/subscription-commands.ts';
 import type { WebhookRequest } from './webhook/webhooks.ts';
 
 /** Everything that the controllers need. */
@@ -36,6 +37,7 @@ export interface Door {
   /** The model of access has passed everything that is in the log now. */
   awaitHead: () => Promise<void>;
   signCaller: (caller: Caller, audience: string) => Promise<string>;
+  subscriptions: SubscriptionCommands;
 }
 
 /** Injection token. */

@@ -63,4 +63,32 @@ export const limits = {
   /** Events of an application's stream read at once, and after how many of them the fold is kept. */
   storyPageEvents: 100,
   storySnapshotEvents: 500,
+  subscriptionsMax: 100,
+  /** An event that the projection of applications has not reached is looked at again after this. */
+  deliveryHorizonMs: 50,
+  subscriptionUrlCharsMax: 2_048,
+  /** Deliveries at once: of one subscription, each of another stream. */
+  deliveriesPerSubscription: 4,
+  /** Of all subscriptions to one host and port; and of all subscriptions together, in one replica. */
+  deliveriesPerDestination: 16,
+  deliveriesMax: 400,
+  deliveryConnectMs: 5_000,
+  /** One try as a whole; and how long whoever took a stream to deliver has it for itself. */
+  deliveryMs: 10_000,
+  deliveryClaimMs: 30_000,
+  deliveryAnswerBytesMax: 16 * 1024,
+  deliveryBackOffMsMin: 1_000,
+  deliveryBackOffMsMax: 600_000,
+  deliveryRetryMsMax: 24 * 3_600_000,
+  deliveryTriesMax: 200,
+  /** A receiver may ask for this much patience. */
+  deliveryRetryAfterMsMax: 3_600_000,
+  /** Tries of an event that the receiver says it will never take. */
+  deliveryRefusalsMax: 3,
+  /** Everything that waits is looked for this often, whoever forgot to say so. */
+  deliverySweepMs: 20_000,
+  /** At most one event about dead letters per subscription in this time. */
+  deadLetterNoticeMs: 60_000,
+  /** Events read at once for a subscription that begins in the past. */
+  subscriptionFillEvents: 1_000,
 } as const;

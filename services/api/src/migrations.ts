@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { chronicleTables } from './history/chronicle.ts';
+import { subscriptionTableNames, subscriptionTables } from './subscriptions/tables.ts';
 import { accessTables } from './access/access-model.ts';
 import { statusTables } from './applications/status-projection.ts';
 
@@ -28,5 +29,16 @@ export class CreateHistoryTables1767225600104 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query('drop table application_life, application_operation, landmark, application_snapshot');
+  }
+}
+
+/** Webhook subscriptions and what is to be delivered; see subscriptions/tables.ts. */
+export class CreateSubscriptionTables1767225600204 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of subscriptionTables) await runner.query(statement);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`drop table ${subscriptionTableNames}`);
   }
 }

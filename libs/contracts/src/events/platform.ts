@@ -86,3 +86,10 @@ export type LogEvent = {
   /** `hash`: of the chain at `position`, hexadecimal. `signature`: Ed25519, base64, by the key with this id. */
   data: { position: number; hash: string; generation: string; keyId: string; signature: string };
 };
+
+/** Stream `subscription-<name>`. Written by api only; what a receiver is sent and answers is never part of it. */
+export type SubscriptionEvent =
+  /** Deliveries stopped until somebody enables it again. */
+  | { type: 'SubscriptionDisabled'; data: { name: string; uid: string; reason: string } }
+  /** At most one per subscription and minute: the event that was given up on first in that minute. */
+  | { type: 'DeliveryDeadLettered'; data: { name: string; uid: string; position: number; eventId: string; reason: string; tries: number } };

@@ -80,7 +80,7 @@ describe('GET /api/v1/consumers', () => {
       soon,
     );
     const { body } = await call('GET', '');
-    expect(body.items.map((each: Json) => each.name)).toEqual(['api.access', status, 'api.chronicle']);
+    expect(body.items.map((each: Json) => each.name)).toEqual(['api.access', status, 'api.chronicle', 'api.subscriptions']);
     expect(body.unanswered.toSorted()).toEqual(['rbac', 'renderer', 'repo-watcher', 'syncer']);
   });
 
