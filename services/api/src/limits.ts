@@ -66,6 +66,8 @@ export const limits = {
   subscriptionsMax: 100,
   /** An event that the projection of applications has not reached is looked at again after this. */
   deliveryHorizonMs: 50,
+  /** And what is due, but was somebody else's when it was looked for. */
+  deliveryLookMsMin: 25,
   subscriptionUrlCharsMax: 2_048,
   /** Deliveries at once: of one subscription, each of another stream. */
   deliveriesPerSubscription: 4,

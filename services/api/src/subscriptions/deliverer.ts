@@ -73,6 +73,12 @@ export function makeDeliverer(parts: DelivererParts): Deliverer {
     lane.isKicked = true;
     if (!lane.isLooking) track(look(name, lane));
   };
+  const leave = (name: string, destination: string, count: number): void => {
+    room.give(name, destination, count);
+    const others = [...waiting];
+    waiting.clear();
+    others.forEach(kick);
+  };
   const look = async (name: string, lane: Lane): Promise<void> => {
     lane.isLooking = true;
     try {
@@ -92,12 +98,15 @@ export function makeDeliverer(parts: DelivererParts): Deliverer {
     const destination = destinationOf(active.subscription.url);
     const count = room.left(name, destination);
     if (count === 0) return void waiting.add(name);
-    const claims = await claimStreams(parts.database, name, count, randomUUID());
-    for (const claimed of claims) {
-      room.take(name, destination);
-      track(finish(deliver(parts, claimed, stopping.signal), name, destination));
-    }
+    // Before it is known how many are due: other subscriptions look for room meanwhile.
+    room.take(name, destination, count);
+    const claims = await claimStreams(parts.database, name, count, randomUUID()).catch((error: unknown) => {
+      leave(name, destination, count);
+      throw error;
+    });
+    for (const claimed of claims) track(finish(deliver(parts, claimed, stopping.signal), name, destination));
     if (claims.length === count) return;
+    leave(name, destination, count - claims.length);
     const dueMs = await nextDueMs(parts.database, name);
     if (dueMs !== undefined) parts.later(name, dueMs);
   };
@@ -107,11 +116,8 @@ export function makeDeliverer(parts: DelivererParts): Deliverer {
     } catch (error) {
       parts.log.warn('a delivery could not be noted; it is made again when its claim runs out', { subscription: name, error: AppError.from(error).message });
     }
-    room.give(name, destination);
-    waiting.add(name);
-    const all = [...waiting];
-    waiting.clear();
-    all.forEach(kick);
+    leave(name, destination, 1);
+    kick(name);
   };
   return {
     kick,

@@ -143,13 +143,15 @@ async function noteHealth(tx: SqlExecutor, subscription: string, settlement: Set
   }
 }
 
-/** Milliseconds until a stream of it may be tried, or a claim runs out; undefined: nothing waits. */
+/** Milliseconds until a stream of it may be tried, or a claim runs out; undefined: nothing waits, or its past is not put aside yet. */
 export async function nextDueMs(database: SqlExecutor, name: string): Promise<number | undefined> {
   const [row] = await database.query<{ due: string | null }>(
-    `select extract(epoch from min(greatest(ready_at, coalesce(claimed_until, ready_at))) - now()) * 1000 as due from delivery_stream where subscription = $1`,
+    `select extract(epoch from min(greatest(ready_at, coalesce(claimed_until, ready_at))) - now()) * 1000 as due from delivery_stream where subscription = $1
+       and exists (select from event_subscription where name = $1 and from_position >= filled_to)`,
     [name],
   );
-  return row?.due == null ? undefined : Math.max(0, Math.ceil(Number(row.due)));
+  // What is due and was not claimed is somebody's at this moment: not asked for again and again until it is free.
+  return row?.due == null ? undefined : Math.max(limits.deliveryLookMsMin, Math.ceil(Number(row.due)));
 }
 
 /** How far a subscription is. */

@@ -8,8 +8,8 @@ export interface RoomLimits {
 export interface Room {
   /** For so many more. */
   left(subscription: string, destination: string): number;
-  take(subscription: string, destination: string): void;
-  give(subscription: string, destination: string): void;
+  take(subscription: string, destination: string, count: number): void;
+  give(subscription: string, destination: string, count: number): void;
 }
 
 export function makeRoom({ perSubscription, perDestination, max }: RoomLimits): Room {
@@ -29,7 +29,7 @@ export function makeRoom({ perSubscription, perDestination, max }: RoomLimits): 
   return {
     left: (subscription, destination) =>
       Math.max(0, Math.min(perSubscription - (ofSubscription.get(subscription) ?? 0), perDestination - (ofDestination.get(destination) ?? 0), max - total)),
-    take: (subscription, destination) => changeAll(subscription, destination, 1),
-    give: (subscription, destination) => changeAll(subscription, destination, -1),
+    take: (subscription, destination, count) => changeAll(subscription, destination, count),
+    give: (subscription, destination, count) => changeAll(subscription, destination, -count),
   };
 }

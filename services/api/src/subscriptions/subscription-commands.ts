@@ -24,7 +24,8 @@ const name = z
   .max(limits.nameCharsMax)
   .refine((text) => !reservedName.test(text), { error: 'must not begin with argocd- or plumbline-, which Secrets of the platform do' });
 
-const from = z.union([z.enum(['now', 'beginning']), z.number().int().min(1).max(Number.MAX_SAFE_INTEGER)], {
+const isFrom = (value: unknown): boolean => value === 'now' || value === 'beginning' || (Number.isSafeInteger(value) && Number(value) >= 1);
+const from = z.custom<'now' | 'beginning' | number>(isFrom, {
   error: `must be "now", "beginning" or the position of the first event, a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`,
 });
 const strict = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape, { error: (issue) => unknownField(issue, Object.keys(shape)) });

@@ -1,18 +1,15 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { IncomingHttpHeaders, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { sqlOf, startService } from '@plumbline/platform';
 import type { StartedService } from '@plumbline/platform';
 import { makeInstallation } from '@plumbline/testing/installation';
 import type { Installation } from '@plumbline/testing/installation';
-import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { receive as makeReceiver } from '../../fixture/receiver.ts';
+import type { Receiver } from '../../fixture/receiver.ts';
+import { callSubscriptions, configure as configureInstallation, localReceivers, signSessions } from '../../fixture/subscription-door.ts';
 import { api } from '../service.ts';
 
 const soon = { timeout: 60_000, interval: 50 };
-const key = 'the-signing-key-of-this-test';
-const part = { 'app.kubernetes.io/part-of': 'argocd' };
 let installation: Installation;
 const services: StartedService[] = [];
 const receivers: Receiver[] = [];
@@ -20,41 +17,14 @@ const receivers: Receiver[] = [];
 // oxlint-disable-next-line typescript/no-explicit-any -- what an answer is, the expectations say
 type Json = any;
 
-interface Receiver {
-  url: string;
-  heard: { path: string; headers: IncomingHttpHeaders; body: string; event: Json }[];
-  /** What it answers to the next ones; 204 when there is nothing more. */
-  answers: { status: number; headers?: Record<string, string> }[];
-  /** For a path, always. */
-  always: Map<string, number>;
-  server: Server;
-}
-
-async function receive(): Promise<Receiver> {
-  const server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-    request.on('end', () => {
-      receiver.heard.push({ path: request.url!, headers: request.headers, body, event: JSON.parse(body) });
-      const fixed = receiver.always.get(request.url!);
-      const { status, headers = {} } = fixed === undefined ? (receiver.answers.shift() ?? { status: 204 }) : { status: fixed };
-      response.writeHead(status, headers).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const receiver: Receiver = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, heard: [], answers: [], always: new Map(), server };
+const accounts = { 'accounts.ann': 'login', 'accounts.eve': 'login' };
+const open = { ...accounts, ...localReceivers };
+const configure = (data: Record<string, string>) => configureInstallation(installation, data);
+const receive = async (): Promise<Receiver> => {
+  const receiver = await makeReceiver();
   receivers.push(receiver);
   return receiver;
-}
-
-const configure = (data: Record<string, string>) =>
-  installation.kube.apply(
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', namespace: installation.namespace, labels: part }, data },
-    { fieldManager: 'test' },
-  );
-const accounts = { 'accounts.ann': 'login', 'accounts.eve': 'login' };
-const local = { 'plumbline.subscriptions.allowedNetworks': '127.0.0.0/8', 'plumbline.subscriptions.allowHttp': 'true' };
-const open = { ...accounts, ...local };
+};
 
 const start = async (): Promise<StartedService> => {
   const service = await startService(api, installation.env);
@@ -67,23 +37,8 @@ const say = async (stream: string, type: string, data: unknown = {}): Promise<nu
   const recorded = await context.eventLog.append([{ stream, events: [context.event(type, data, { cause: randomUUID() })] }]);
   return recorded.at(-1)!.position;
 };
-async function call(method: string, path: string, body?: unknown, as = 'admin:login'): Promise<{ status: number; body: Json; text: string }> {
-  const token = await new SignJWT({ sub: as, jti: randomUUID() })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setIssuer('argocd')
-    .setIssuedAt()
-    .setExpirationTime('1h')
-    .sign(new TextEncoder().encode(key));
-  const response = await fetch(`${services[0]!.url}/api/v1/subscriptions${path}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, text, body: text === '' ? undefined : JSON.parse(text) };
-}
-const positionsAt = (receiver: Receiver, path: string): number[] =>
-  receiver.heard.filter((each) => each.path === path).map((each) => Number(each.event.position));
+const call = (method: string, path: string, body?: unknown, as?: string) =>
+  callSubscriptions(services[0]!.url, method, path, { body, ...(as === undefined ? {} : { as }) });
 const declared = (name: string, project: string) => ({
   namespace: 'argocd',
   uid: 'u',
@@ -96,13 +51,7 @@ const declared = (name: string, project: string) => ({
 
 beforeAll(async () => {
   installation = await makeInstallation();
-  const { kube, namespace } = installation;
-  await kube.create({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'argocd-secret', namespace, labels: part },
-    stringData: { 'server.secretkey': key },
-  });
+  await signSessions(installation);
   await configure(open);
   await start();
   await say('policy-rbac', 'PolicyChanged', {
@@ -117,10 +66,7 @@ beforeAll(async () => {
 afterEach(() => receivers.forEach((each) => (each.answers = [])));
 afterAll(async () => {
   for (const service of services) await service.stop();
-  for (const { server } of receivers) {
-    server.closeAllConnections();
-    server.close();
-  }
+  for (const receiver of receivers) receiver.close();
   await installation?.remove();
 }, 120_000);
 
@@ -182,7 +128,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
     const streams = new Set(receiver.heard.map(({ event }) => event.subject));
     expect([...streams]).toEqual(['application-argocd/web/u']);
 
-    await configure({ 'accounts.eve': 'login', ...local });
+    await configure({ 'accounts.eve': 'login', ...localReceivers });
     await vi.waitFor(async () => expect((await call('GET', '/anns-own')).body.stopped).toMatch(/account ann/), soon);
     const before = receiver.heard.length;
     await say('application-argocd/web/u', 'HealthChanged', { status: 'Degraded', resources: [], gone: [] });
@@ -201,14 +147,14 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '1' }),
       await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '2' }),
     ];
-    await vi.waitFor(() => expect(positionsAt(receiver, '/')).toEqual([a, a, b]), soon);
+    await vi.waitFor(() => expect(receiver.positions('/')).toEqual([a, a, b]), soon);
 
     receiver.answers = [{ status: 400 }, { status: 400 }, { status: 400 }];
     const [c, d] = [
       await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '3' }),
       await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '4' }),
     ];
-    await vi.waitFor(() => expect(positionsAt(receiver, '/').slice(3)).toEqual([c, c, c, d]), soon);
+    await vi.waitFor(() => expect(receiver.positions('/').slice(3)).toEqual([c, c, c, d]), soon);
     await vi.waitFor(
       async () =>
         expect((await call('GET', '/retried/dead-letters')).body.items).toMatchObject([{ position: c, tries: 3, reason: expect.stringContaining('400') }]),
@@ -220,7 +166,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       soon,
     );
     expect((await call('POST', '/retried/dead-letters/replay', { all: true })).body).toEqual({ replayed: 1 });
-    await vi.waitFor(() => expect(positionsAt(receiver, '/').at(-1)).toBe(c), soon);
+    await vi.waitFor(() => expect(receiver.positions('/').at(-1)).toBe(c), soon);
     await vi.waitFor(async () => expect((await call('GET', '/retried')).body).toMatchObject({ pending: 0, deadLetters: 0 }), soon);
   });
 
@@ -235,7 +181,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       soon,
     );
     expect((await call('PATCH', '/gone', { disabled: false })).status).toBe(200);
-    await vi.waitFor(() => expect(positionsAt(receiver, '/')).toEqual([position, position]), soon);
+    await vi.waitFor(() => expect(receiver.positions('/')).toEqual([position, position]), soon);
     expect((await call('DELETE', '/gone')).status).toBe(200);
     expect((await call('GET', '/gone')).status).toBe(404);
     const left = await sqlOf(services[0]!.context.database).query(`select 1 from event_subscription where name = 'gone'`);
