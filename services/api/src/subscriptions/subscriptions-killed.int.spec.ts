@@ -1,9 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { makePostgresEventLog, openPool } from '@plumbline/event-log';
 import type { PostgresEventLog } from '@plumbline/event-log';
 import { makeEventMaker } from '@plumbline/platform';
@@ -16,11 +18,12 @@ import type { Receiver } from '../../fixture/receiver.ts';
 import { callSubscriptions, configure, localReceivers, signSessions } from '../../fixture/subscription-door.ts';
 
 const soon = { timeout: 90_000, interval: 50 };
+const folder = fileURLToPath(new URL('../..', import.meta.url));
 const event = makeEventMaker('test');
 let installation: Installation;
 let log: PostgresEventLog;
 let receiver: Receiver;
-let api: { process: ChildProcess; url: string };
+let api: { process: ChildProcess; url: string } | undefined;
 /** Everything that any of the processes said, at the level that says most. */
 let output = '';
 
@@ -31,17 +34,17 @@ const freePort = async (): Promise<number> => {
   server.close();
   return port;
 };
-async function start(): Promise<typeof api> {
+async function start(): Promise<{ process: ChildProcess; url: string }> {
   const port = await freePort();
   const env = { ...process.env, ...installation.env, PLUMBLINE_HTTP_PORT: String(port), PLUMBLINE_LOG_LEVEL: 'debug' };
-  const main = new URL('../main.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, ['--conditions=@plumbline/source', main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['dist/main.js'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   const url = `http://127.0.0.1:${port}`;
-  await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), soon);
+  await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status, output.slice(-2_000)).toBe(200), soon);
   return { process: child, url };
 }
 async function kill(): Promise<void> {
+  if (api === undefined) return;
   const gone = once(api.process, 'exit');
   api.process.kill('SIGKILL');
   await gone;
@@ -52,6 +55,9 @@ const say = async (stream: string, tokenId: string): Promise<number> => {
 };
 
 beforeAll(async () => {
+  // A process runs what was built: decorators need the compiler.
+  const compiler = fileURLToPath(import.meta.resolve('typescript/package.json')).replace('package.json', 'bin/tsc');
+  await promisify(execFile)(process.execPath, [compiler, '-b', folder]);
   installation = await makeInstallation();
   await signSessions(installation);
   await configure(installation, localReceivers);
@@ -61,15 +67,15 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await kill();
-  receiver.close();
-  await log.close();
-  await installation.remove();
+  receiver?.close();
+  await log?.close();
+  await installation?.remove();
 }, 120_000);
 
 it('loses nothing and keeps the order when the process is killed while it delivers', { timeout: 240_000 }, async () => {
   // What a receiver is sent is nobody else's business: its address holds a token, as those of chats do.
   const token = `token-${randomUUID()}`;
-  const { status, body } = await callSubscriptions(api.url, 'POST', '', {
+  const { status, body } = await callSubscriptions(api!.url, 'POST', '', {
     body: { name: 'killed', url: `${receiver.url}/${token}`, filter: { category: ['account'] } },
   });
   expect(status).toBe(201);
