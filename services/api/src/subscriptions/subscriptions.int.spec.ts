@@ -14,9 +14,6 @@ let installation: Installation;
 const services: StartedService[] = [];
 const receivers: Receiver[] = [];
 
-// oxlint-disable-next-line typescript/no-explicit-any -- what an answer is, the expectations say
-type Json = any;
-
 const accounts = { 'accounts.ann': 'login', 'accounts.eve': 'login' };
 const open = { ...accounts, ...localReceivers };
 const configure = (data: Record<string, string>) => configureInstallation(installation, data);
