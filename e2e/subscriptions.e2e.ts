@@ -37,11 +37,11 @@ async function receiver(): Promise<{ url: string; heard: Heard[] }> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, heard };
 }
 
-const settings = (data: Record<string, string>) => ({
+const settings = (data?: Record<string, string>) => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: { name: 'argocd-cm', namespace: 'argocd', labels: { 'app.kubernetes.io/part-of': 'argocd' } },
-  data,
+  ...(data === undefined ? {} : { data }),
 });
 const manifest = (value: string): string => `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: greeting\ndata:\n  text: ${value}\n`;
 
@@ -54,7 +54,7 @@ test('a push is told to a webhook, signed, in order, and not before its address 
 
   const manager = { fieldManager: `test-${shop.name}` };
   await shop.kube.apply(settings({ 'plumbline.subscriptions.allowedNetworks': '127.0.0.0/8', 'plumbline.subscriptions.allowHttp': 'true' }), manager);
-  ended.push(async () => shop.kube.apply(settings({}), manager));
+  ended.push(async () => shop.kube.apply(settings(), manager));
   const made = await eventually('the settings count', async (note) => {
     const answer = await make();
     note(answer.body);
