@@ -121,6 +121,7 @@ async function declareRow({ eventLog, database }: RegisterParts, { name, uid, su
  */
 export async function adoptGeneration(eventLog: EventLog, database: SqlExecutor): Promise<void> {
   const { generation } = await eventLog.head();
+  await database.query(`update event_subscription set generation = $1 where generation = ''`, [generation]);
   const old = await database.query<{ generation: string }>('select distinct generation from event_subscription where generation <> $1', [generation]);
   for (const { generation: before } of old) {
     await database.query(

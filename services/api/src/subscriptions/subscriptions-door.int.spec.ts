@@ -213,6 +213,10 @@ describe('a subscription', { timeout: 150_000 }, () => {
         `select from_position, filled_to, generation from event_subscription where name = 'recovered'`,
       );
     expect(await stored()).toMatchObject([{ from_position: String(position + 999) }]);
+    // As a row of before there was the column: it is of the log as it is, and keeps where it begins.
+    await database.query(`update event_subscription set generation = ''`);
+    await adoptGeneration(service.context.eventLog, database);
+    expect(await stored()).toMatchObject([{ from_position: String(position + 999), generation: (await service.context.eventLog.head()).generation }]);
     await database.query(`select log.begin_generation()`);
     const { generation, position: stands } = await service.context.eventLog.head();
     await adoptGeneration(service.context.eventLog, database);

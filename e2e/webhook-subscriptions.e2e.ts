@@ -67,6 +67,9 @@ test('a push is told to a webhook, signed, in order, and not before its address 
   await shop.thenApplicationIs({ sync: 'Synced', health: 'Healthy' });
   await shop.whenPushed({ 'manifests/greeting.yaml': manifest('goodbye') });
 
+  const listed = JSON.stringify(await shop.api.get('/api/v1/subscriptions'));
+  expect(listed).toContain(shop.name);
+  expect(listed).not.toContain(made.secret);
   const events = await eventually('both syncs are told', async (note) => {
     const sent = heard.map((each) => JSON.parse(each.body) as { id: string; type: string; position: string; subject: string; specversion: string });
     note(sent.map((each) => each.type));
