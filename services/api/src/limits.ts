@@ -74,6 +74,8 @@ export const limits = {
   /** Of all subscriptions to one host and port; and of all subscriptions together, in one replica. */
   deliveriesPerDestination: 16,
   deliveriesMax: 400,
+  /** Events of one subscription that may wait. */
+  deliveriesWaitingMax: 1_000_000,
   deliveryConnectMs: 5_000,
   /** One try as a whole; and how long whoever took a stream to deliver has it for itself. */
   deliveryMs: 10_000,

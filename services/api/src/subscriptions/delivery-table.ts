@@ -60,7 +60,8 @@ export async function enqueue(tx: SqlExecutor, name: string, events: readonly Pi
 /** Subscriptions as the consumer must see them: their rows stay as they are until its transaction ends. */
 export async function wantedNow(tx: SqlExecutor): Promise<(Wanted & { since: number })[]> {
   const rows = await tx.query<Wanted & { since: string }>(
-    `select name, filter, greatest(from_position, coalesce(filled_to, 0)) as since from event_subscription order by name for share`,
+    `select name, filter, greatest(from_position, coalesce(filled_to, 0)) as since from event_subscription
+     where full_since is null order by name for share`,
   );
   return rows.map(({ name, filter, since }) => ({ name, filter, since: Number(since) }));
 }
@@ -163,12 +164,15 @@ export interface DeliveryState {
   lastSuccess: string | undefined;
   lastFailure: string | undefined;
   failure: string | undefined;
+  /** Nothing after this position was put aside. */
+  fullSince: number | undefined;
 }
 
 export async function deliveryState(database: SqlExecutor, name: string): Promise<DeliveryState> {
-  const [row] = await database.query<Record<'first' | 'success' | 'failed' | 'failure', string | null> & Record<'pending' | 'dead', string>>(
+  const [row] = await database.query<Record<'first' | 'success' | 'failed' | 'failure' | 'full', string | null> & Record<'pending' | 'dead', string>>(
     `select (select min(position) from delivery where subscription = $1) as first, (select count(*) from delivery where subscription = $1) as pending,
-       (select count(*) from dead_letter where subscription = $1) as dead, to_json(h.success_at)#>>'{}' as success, to_json(h.failure_at)#>>'{}' as failed, h.failure
+       (select count(*) from dead_letter where subscription = $1) as dead, to_json(h.success_at)#>>'{}' as success, to_json(h.failure_at)#>>'{}' as failed, h.failure,
+       (select full_since from event_subscription where name = $1) as full
      from (select 1) one left join delivery_health h on h.subscription = $1`,
     [name],
   );
@@ -179,6 +183,7 @@ export async function deliveryState(database: SqlExecutor, name: string): Promis
     lastSuccess: row?.success ?? undefined,
     lastFailure: row?.failed ?? undefined,
     failure: row?.failure ?? undefined,
+    fullSince: row?.full == null ? undefined : Number(row.full),
   };
 }
 
@@ -242,6 +247,23 @@ export async function replay(tx: SqlExecutor, name: string, positions: readonly 
     rows.map((row) => ({ ...row, position: Number(row.position) })),
   );
   return rows.length;
+}
+
+/**
+ * Ends the putting aside for subscriptions that let more than `max` events wait: a receiver that is gone for ever must not
+ * fill the database. `appliedTo`: where the consumer is, for sure; answers which, and up to where they are whole.
+ */
+export async function boundWaiting(
+  database: SqlExecutor,
+  { max, appliedTo }: { max: number; appliedTo: number },
+): Promise<{ name: string; fullSince: number }[]> {
+  const rows = await database.query<{ name: string; full_since: string }>(
+    `with counted as (select subscription, count(*) as waiting, max(position) as last from delivery group by subscription)
+     update event_subscription s set full_since = least(c.last, $2::bigint) from counted c
+      where c.subscription = s.name and c.waiting > $1 and s.full_since is null returning s.name, s.full_since`,
+    [max, appliedTo],
+  );
+  return rows.map((row) => ({ name: row.name, fullSince: Number(row.full_since) }));
 }
 
 /** Events that wait, of all subscriptions. */

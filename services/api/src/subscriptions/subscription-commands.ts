@@ -15,6 +15,7 @@ import type { Declaration, FilterBody } from './declaration.ts';
 import { deadLettersOf, deliveryState, replay, waitingStreamsOf } from './delivery-table.ts';
 import type { DeadLetter, WaitingStream } from './delivery-table.ts';
 import { checkUrl, hostOf } from './destination.ts';
+import { fullReason } from './subscriptions.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 const url = z.string().min(1).max(limits.subscriptionUrlCharsMax);
@@ -56,6 +57,8 @@ export interface ShownSubscription {
   lag: number;
   pending: number;
   deadLetters: number;
+  /** So much waited that nothing more is put aside: what to do. */
+  full?: string;
   lastSuccess?: string;
   lastFailure?: string;
   failure?: string;
@@ -235,7 +238,7 @@ async function replayLetters(parts: SubscriptionCommandsParts, asker: Asker, wan
 async function show({ subscriptions, eventLog, database }: SubscriptionCommandsParts, caller: Caller, declaration: Declaration): Promise<ShownSubscription> {
   const { name: itself, subscription } = declaration;
   const stopped = subscriptions.stoppedBecause(itself);
-  const { firstPending, pending, deadLetters, lastSuccess, lastFailure, failure } = await deliveryState(database, itself);
+  const { firstPending, pending, deadLetters, lastSuccess, lastFailure, failure, fullSince } = await deliveryState(database, itself);
   const { position: head } = await eventLog.head();
   const position = firstPending === undefined ? subscriptions.position() : firstPending - 1;
   const mayChange = caller.rights.may('subscriptions', 'update', itself);
@@ -249,6 +252,7 @@ async function show({ subscriptions, eventLog, database }: SubscriptionCommandsP
     lag: Math.max(0, head - position),
     pending,
     deadLetters,
+    ...(fullSince === undefined ? {} : { full: fullReason(fullSince) }),
     ...(lastSuccess === undefined ? {} : { lastSuccess }),
     ...(lastFailure === undefined ? {} : { lastFailure }),
     ...(failure === undefined ? {} : { failure }),

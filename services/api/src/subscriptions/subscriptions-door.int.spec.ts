@@ -10,6 +10,7 @@ import type { Receiver } from '../../fixture/receiver.ts';
 import { callSubscriptions, configure, localReceivers, signSessions } from '../../fixture/subscription-door.ts';
 import { api } from '../service.ts';
 import { secretReference } from './declaration.ts';
+import { boundWaiting } from './delivery-table.ts';
 import { adoptGeneration } from './register.ts';
 
 const soon = { timeout: 60_000, interval: 50 };
@@ -128,6 +129,7 @@ describe('a subscription', { timeout: 150_000 }, () => {
     expect(receiver.heard[0]!.event).toMatchObject({ specversion: '1.0', type: 'dev.plumbline.SubscriptionTest', subject: 'subscription-rotated' });
     receiver.close();
     expect((await call('POST', '/rotated/test', {})).body).toEqual({ isDelivered: false, reason: expect.stringMatching(/^the receiver was not reached: /) });
+    expect((await call('DELETE', '/rotated')).status).toBe(200);
   });
 
   it('is declared as a Secret, says what is wrong with it, and ends with it', async () => {
@@ -201,6 +203,28 @@ describe('a subscription', { timeout: 150_000 }, () => {
       redis.disconnect();
     }
     await vi.waitFor(() => expect(receiver.positions('/')).toEqual([position, position]), { timeout: 90_000, interval: 200 });
+  });
+
+  it('that lets too much wait is told to be full, and is sent what was put aside before', async () => {
+    const receiver = await receive();
+    receiver.always.set('/', 503);
+    await call('POST', '', { name: 'full', url: `${receiver.url}/`, filter: accounts });
+    const positions = [await say('account-full'), await say('account-full'), await say('account-full')];
+    await vi.waitFor(async () => expect((await call('GET', '/full')).body.pending).toBe(3), soon);
+    const database = sqlOf(service.context.database);
+    expect(await boundWaiting(database, { max: 3, appliedTo: positions[2]! })).toEqual([]);
+    expect(await boundWaiting(database, { max: 2, appliedTo: positions[2]! })).toEqual([{ name: 'full', fullSince: positions[2] }]);
+    expect(await boundWaiting(database, { max: 2, appliedTo: positions[2]! })).toEqual([]);
+    expect((await call('GET', '/full')).body.full).toContain(`make it anew with from ${positions[2]! + 1}`);
+    const later = await say('account-full');
+    receiver.always.clear();
+    const delivered = () => receiver.positions('/').filter((position, index, all) => position !== all[index - 1]);
+    await vi.waitFor(async () => expect((await call('GET', '/full')).body.pending).toBe(0), soon);
+    expect(delivered()).toEqual(positions);
+    await call('DELETE', '/full');
+    receiver.heard.length = 0;
+    expect((await call('POST', '', { name: 'full', url: `${receiver.url}/`, filter: accounts, from: positions[2]! + 1 })).status).toBe(201);
+    await vi.waitFor(() => expect(delivered()).toEqual([later]), soon);
   });
 
   it('goes on with what is new after the log was recovered from an older copy', async () => {

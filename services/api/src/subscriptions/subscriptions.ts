@@ -17,7 +17,7 @@ import { makeDeliverer, post } from './deliverer.ts';
 import type { Active } from './deliverer.ts';
 import type { Outcome } from './attempts.ts';
 import { sourceOf, testEventOf } from './cloud-event.ts';
-import { deliveryCount, enqueue, isWanted, wantedNow } from './delivery-table.ts';
+import { boundWaiting, deliveryCount, enqueue, isWanted, wantedNow } from './delivery-table.ts';
 import { readDestinationPolicy } from './destination.ts';
 import type { DestinationPolicy } from './destination.ts';
 import { adoptGeneration, watchSubscriptions } from './register.ts';
@@ -48,6 +48,10 @@ export interface Subscriptions {
   position(): number;
   stop(): Promise<void>;
 }
+
+/** What is to be done about a subscription that is full. */
+export const fullReason = (fullSince: number): string =>
+  `more than ${limits.deliveriesWaitingMax} events waited: nothing after position ${fullSince} is put aside; delete it and make it anew with from ${fullSince + 1}`;
 
 const queueName = 'subscription-deliveries';
 const jitterSteps = 1_000_000;
@@ -98,7 +102,10 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
       () => adoptGeneration(eventLog, database),
     ),
   );
-  const sweep = setInterval(() => void sweepAll(database, metrics, register, deliverer.kick), limits.deliverySweepMs);
+  const tellFull = (name: string, fullSince: number): Promise<void> => sayFull(context, register, { name, fullSince });
+  const sweep = setInterval(() => {
+    void sweepAll({ database, metrics, register, kick: deliverer.kick, appliedTo: () => consumer.position(), tellFull });
+  }, limits.deliverySweepMs);
   return {
     register,
     policy,
@@ -137,8 +144,19 @@ function makeConsumer(kick: (name: string) => void, adopt: () => Promise<void>):
   };
 }
 
-async function sweepAll(database: SqlExecutor, metrics: ServiceContext['metrics'], register: Register, kick: (name: string) => void): Promise<void> {
+interface Sweep {
+  database: SqlExecutor;
+  metrics: ServiceContext['metrics'];
+  register: Register;
+  kick: (name: string) => void;
+  appliedTo: () => number;
+  tellFull: (name: string, fullSince: number) => Promise<void>;
+}
+
+async function sweepAll({ database, metrics, register, kick, appliedTo, tellFull }: Sweep): Promise<void> {
   await register.reconcile();
+  const full = await boundWaiting(database, { max: limits.deliveriesWaitingMax, appliedTo: appliedTo() }).catch(() => []);
+  for (const { name, fullSince } of full) await tellFull(name, fullSince);
   for (const { name } of register.all()) kick(name);
   await deliveryCount(database).then(
     (count) => metrics.gauge('deliveries_pending', count),
@@ -192,6 +210,13 @@ async function disable(
   register.take(await kube.mergePatch(secretReference(namespace, name), { metadata: { uid }, stringData: { disabled: reason } }, { fieldManager }));
   context.log.warn('a subscription is disabled', { subscription: name, reason });
   await say(context, name, context.event('SubscriptionDisabled', { name, uid, reason }, { cause: `${uid} ${eventId}` }));
+}
+
+async function sayFull(context: SubscriptionsParts['context'], register: Register, { name, fullSince }: { name: string; fullSince: number }): Promise<void> {
+  const uid = register.find(name)?.uid ?? '';
+  const reason = fullReason(fullSince);
+  context.log.error('a subscription is full', { subscription: name, reason });
+  await say(context, name, context.event('SubscriptionDisabled', { name, uid, reason }, { cause: `${uid} full ${fullSince}` }));
 }
 
 /** Said besides what is done: an event that can't be said is no reason to do it again. */
