@@ -116,7 +116,7 @@ function surviveBrokenConnections(pool: pg.Pool): void {
   pool.on('acquire', (client) => {
     if (client.listeners('error').includes(ignore)) return;
     client.on('error', ignore);
-    endWhenSilent(client as pg.PoolClient & pg.Client);
+    endWhenSilent(client);
   });
 }
 
@@ -124,7 +124,7 @@ function surviveBrokenConnections(pool: pg.Pool): void {
  * `pg` leaves a question that nobody answered on its connection, where the next one waits behind it, and TypeORM gives
  * such a connection back to the pool: it is ended, so that the pool drops it.
  */
-function endWhenSilent(client: pg.Client): void {
+function endWhenSilent(client: pg.ClientBase & { end(): Promise<void> }): void {
   const ask = client.query.bind(client) as (...question: unknown[]) => unknown;
   const asking = (...question: unknown[]): unknown => {
     const answer = ask(...question);

@@ -13,8 +13,8 @@ const admin: Readonly<Record<string, readonly string[]>> = {
   gpgkeys: ['get', 'create', 'delete'],
   logs: ['get'],
   exec: ['create'],
+  // Plumbline's own: webhook subscriptions by name; consumers of the event log, what they have parked and how they are rebuilt.
   subscriptions: ['get', 'create', 'update', 'delete'],
-  // Plumbline's own: consumers of the event log, what they have parked and how they are rebuilt.
   projections: ['get', 'update'],
 };
 

@@ -66,20 +66,27 @@ export const limits = {
   subscriptionsMax: 100,
   /** An event that the projection of applications has not reached is looked at again after this. */
   deliveryHorizonMs: 50,
+  /** And what is due, but was somebody else's when it was looked for. */
+  deliveryLookMsMin: 25,
   subscriptionUrlCharsMax: 2_048,
   /** Deliveries at once: of one subscription, each of another stream. */
   deliveriesPerSubscription: 4,
-  /** And of all subscriptions together, in one replica. */
+  /** Of all subscriptions to one host and port; and of all subscriptions together, in one replica. */
+  deliveriesPerDestination: 16,
   deliveriesMax: 400,
+  /** Events of one subscription that may wait. */
+  deliveriesWaitingMax: 1_000_000,
   deliveryConnectMs: 5_000,
   /** One try as a whole; and how long whoever took a stream to deliver has it for itself. */
   deliveryMs: 10_000,
   deliveryClaimMs: 30_000,
   deliveryAnswerBytesMax: 16 * 1024,
-  deliveryIdleConnectionsMax: 8,
   deliveryBackOffMsMin: 1_000,
   deliveryBackOffMsMax: 600_000,
   deliveryRetryMsMax: 24 * 3_600_000,
+  deliveryTriesMax: 200,
+  /** A receiver may ask for this much patience. */
+  deliveryRetryAfterMsMax: 3_600_000,
   /** Tries of an event that the receiver says it will never take. */
   deliveryRefusalsMax: 3,
   /** Everything that waits is looked for this often, whoever forgot to say so. */

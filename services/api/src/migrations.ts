@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { chronicleTables } from './history/chronicle.ts';
-import { subscriptionTableNames, subscriptionTables } from './subscriptions/tables.ts';
+import { subscriptionColumns, subscriptionColumnsDropped, subscriptionTableNames, subscriptionTables } from './subscriptions/tables.ts';
 import { accessTables } from './access/access-model.ts';
 import { statusTables } from './applications/status-projection.ts';
 
@@ -40,5 +40,16 @@ export class CreateSubscriptionTables1767225600204 implements MigrationInterface
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`drop table ${subscriptionTableNames}`);
+  }
+}
+
+/** The generation of the log that a subscription's positions are of, and why the last try of a stream failed. */
+export class AddSubscriptionColumns1767225600304 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of subscriptionColumns) await runner.query(statement);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    for (const statement of subscriptionColumnsDropped) await runner.query(statement);
   }
 }

@@ -10,7 +10,12 @@ import { defineService } from '@plumbline/platform';
 import { startApi } from './api.ts';
 import { apiVariables } from './config.ts';
 import type { ApiConfig } from './config.ts';
-import { CreateApiTables1767225600002, CreateHistoryTables1767225600104, CreateSubscriptionTables1767225600204 } from './migrations.ts';
+import {
+  CreateApiTables1767225600002,
+  CreateHistoryTables1767225600104,
+  CreateSubscriptionTables1767225600204,
+  AddSubscriptionColumns1767225600304,
+} from './migrations.ts';
 
 export { openDoor } from './api.ts';
 export type { Door } from './door.ts';
@@ -18,7 +23,7 @@ export type { Door } from './door.ts';
 export const api = defineService<ApiConfig>({
   name: 'api',
   config: apiVariables,
-  migrations: [CreateApiTables1767225600002, CreateHistoryTables1767225600104, CreateSubscriptionTables1767225600204],
+  migrations: [CreateApiTables1767225600002, CreateHistoryTables1767225600104, CreateSubscriptionTables1767225600204, AddSubscriptionColumns1767225600304],
   start: async (context) => {
     const { config, log, clock } = context;
     const connection = await loadConnection({ env: process.env, ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }) });

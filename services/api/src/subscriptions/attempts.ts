@@ -37,8 +37,8 @@ export function judge(outcome: Outcome, { tries, ageMs }: Tries, random: number)
   }
   const reason = outcome.kind === 'failed' ? outcome.reason : `the receiver answered ${outcome.status}`;
   const leftMs = limits.deliveryRetryMsMax - ageMs;
-  if (leftMs <= 0) return { kind: 'dead-letter', reason: `${reason}; given up after ${failed} tries` };
-  const asked = outcome.kind === 'answered' ? (outcome.retryAfterMs ?? 0) : 0;
+  if (leftMs <= 0 || failed >= limits.deliveryTriesMax) return { kind: 'dead-letter', reason: `${reason}; given up after ${failed} tries` };
+  const asked = outcome.kind === 'answered' ? Math.min(outcome.retryAfterMs ?? 0, limits.deliveryRetryAfterMsMax) : 0;
   return { kind: 'again', delayMs: Math.min(Math.max(backOffMs(failed, random), asked), leftMs), reason };
 }
 

@@ -1,36 +1,48 @@
-import { createHmac } from 'node:crypto';
 import type { RecordedEvent } from '@plumbline/contracts';
 import { shown } from '../events/shown-event.ts';
 
-/** The event as CloudEvents 1.0 in structured JSON. Extension names are lower case, as the specification wants them. */
-export function cloudEventOf(recorded: RecordedEvent, prefix: string): Record<string, unknown> {
-  const { id, type, stream, time, position, version, actor, correlation, schemaVersion, data } = shown(recorded);
+/** Of the log that events come from. */
+export interface Origin {
+  source: string;
+  /** Changes when the log was recovered from an older copy: positions have another meaning then. */
+  generation: string;
+}
+
+export const sourceOf = (prefix: string): string => `/plumbline/${prefix}`;
+
+/**
+ * The event as CloudEvents 1.0 in structured JSON. Names of extensions are lower case letters and digits, as the
+ * specification wants them; positions are text, because its integers end at 2³¹.
+ */
+export function cloudEventOf(recorded: RecordedEvent, { source, generation }: Origin): Record<string, unknown> {
+  const { id, type, stream, time, position, version, actor, correlation, causation, schemaVersion, data } = shown(recorded);
   return {
     specversion: '1.0',
     id,
-    source: `/plumbline/${prefix}`,
+    source,
     type: `dev.plumbline.${type}`,
     subject: stream,
     time,
     datacontenttype: 'application/json',
-    position,
-    stream,
+    position: String(position),
+    generation,
     streamversion: version,
     actor,
     ...(correlation === undefined ? {} : { correlation }),
+    ...(causation === undefined ? {} : { causation }),
     schemaversion: schemaVersion,
     data,
   };
 }
 
-/**
- * The headers of Standard Webhooks. Each key gives a signature, so that a receiver may know either while one is replaced.
- * Keys are the text as it was shown; a `whsec_` in front is base64, as the specification says.
- */
-export function signatureHeaders(message: { id: string; body: string; seconds: number }, keys: readonly string[]): Record<string, string> {
-  const signed = `${message.id}.${message.seconds}.${message.body}`;
-  const signatures = keys.map((key) => `v1,${createHmac('sha256', keyBytes(key)).update(signed).digest('base64')}`);
-  return { 'webhook-id': message.id, 'webhook-timestamp': String(message.seconds), 'webhook-signature': signatures.join(' ') };
-}
-
-const keyBytes = (key: string): Buffer => (key.startsWith('whsec_') ? Buffer.from(key.slice(6), 'base64') : Buffer.from(key, 'utf8'));
+/** What `POST …/test` sends: no event of the log, so without a position. */
+export const testEventOf = (name: string, { id, source, time }: { id: string; source: string; time: string }): Record<string, unknown> => ({
+  specversion: '1.0',
+  id,
+  source,
+  type: 'dev.plumbline.SubscriptionTest',
+  subject: `subscription-${name}`,
+  time,
+  datacontenttype: 'application/json',
+  data: { message: `a test of subscription ${name}` },
+});

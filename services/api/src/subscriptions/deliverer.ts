@@ -6,11 +6,14 @@ import type { ServiceContext } from '@plumbline/platform';
 import type { View } from '../events/visibility.ts';
 import { limits } from '../limits.ts';
 import { judge } from './attempts.ts';
-import { cloudEventOf, signatureHeaders } from './cloud-event.ts';
+import type { Outcome } from './attempts.ts';
+import { cloudEventOf, sourceOf } from './cloud-event.ts';
 import type { Subscription } from './declaration.ts';
 import { claimStreams, nextDueMs, settle } from './delivery-table.ts';
 import type { Claimed, Settlement } from './delivery-table.ts';
+import { makeRoom } from './room.ts';
 import type { Sender } from './sender.ts';
+import { signatureHeaders } from './signature.ts';
 
 /** A subscription that may deliver now, with what its subject may see now. */
 export interface Active {
@@ -45,8 +48,8 @@ export interface Deliverer {
   stop(): Promise<void>;
 }
 
+/** Of one subscription in this replica. */
 interface Lane {
-  inFlight: number;
   isLooking: boolean;
   isKicked: boolean;
 }
@@ -57,7 +60,7 @@ export function makeDeliverer(parts: DelivererParts): Deliverer {
   /** Subscriptions that found no room in this replica. */
   const waiting = new Set<string>();
   const stopping = new AbortController();
-  let total = 0;
+  const room = makeRoom({ perSubscription: limits.deliveriesPerSubscription, perDestination: limits.deliveriesPerDestination, max: limits.deliveriesMax });
 
   const track = (work: Promise<void>): void => {
     const settled = work.finally(() => running.delete(settled));
@@ -65,55 +68,56 @@ export function makeDeliverer(parts: DelivererParts): Deliverer {
   };
   const kick = (name: string): void => {
     if (stopping.signal.aborted) return;
-    const lane = lanes.get(name) ?? { inFlight: 0, isLooking: false, isKicked: false };
+    const lane = lanes.get(name) ?? { isLooking: false, isKicked: false };
     lanes.set(name, lane);
     lane.isKicked = true;
     if (!lane.isLooking) track(look(name, lane));
+  };
+  const leave = (name: string, destination: string, count: number): void => {
+    room.give(name, destination, count);
+    const others = [...waiting];
+    waiting.clear();
+    others.forEach(kick);
   };
   const look = async (name: string, lane: Lane): Promise<void> => {
     lane.isLooking = true;
     try {
       while (lane.isKicked && !stopping.signal.aborted) {
         lane.isKicked = false;
-        await fetchDue(name, lane);
+        await takeDue(name);
       }
     } catch (error) {
       parts.log.warn('could not look for deliveries; the sweep tries again', { subscription: name, error: AppError.from(error).message });
-    } finally {
-      lane.isLooking = false;
-      if (lane.inFlight === 0 && !lane.isKicked) lanes.delete(name);
     }
+    lane.isLooking = false;
+    if (!lane.isKicked) lanes.delete(name);
   };
-  const fetchDue = async (name: string, lane: Lane): Promise<void> => {
-    if (parts.active(name) === undefined) return;
-    const room = Math.min(limits.deliveriesPerSubscription - lane.inFlight, limits.deliveriesMax - total);
-    if (room <= 0) {
-      if (lane.inFlight < limits.deliveriesPerSubscription) waiting.add(name);
-      return;
-    }
-    const claims = await claimStreams(parts.database, name, room, randomUUID());
-    for (const claimed of claims) {
-      lane.inFlight++;
-      total++;
-      track(finish(deliver(parts, claimed, stopping.signal), name, lane));
-    }
-    if (claims.length < room) {
-      const dueMs = await nextDueMs(parts.database, name);
-      if (dueMs !== undefined) parts.later(name, dueMs);
-    }
+  const takeDue = async (name: string): Promise<void> => {
+    const active = parts.active(name);
+    if (active === undefined) return;
+    const destination = destinationOf(active.subscription.url);
+    const count = room.left(name, destination);
+    if (count === 0) return void waiting.add(name);
+    // Before it is known how many are due: other subscriptions look for room meanwhile.
+    room.take(name, destination, count);
+    const claims = await claimStreams(parts.database, name, count, randomUUID()).catch((error: unknown) => {
+      leave(name, destination, count);
+      throw error;
+    });
+    for (const claimed of claims) track(finish(deliver(parts, claimed, stopping.signal), name, destination));
+    if (claims.length === count) return;
+    leave(name, destination, count - claims.length);
+    const dueMs = await nextDueMs(parts.database, name);
+    if (dueMs !== undefined) parts.later(name, dueMs);
   };
-  const finish = async (delivery: Promise<void>, name: string, lane: Lane): Promise<void> => {
+  const finish = async (delivery: Promise<void>, name: string, destination: string): Promise<void> => {
     try {
       await delivery;
     } catch (error) {
       parts.log.warn('a delivery could not be noted; it is made again when its claim runs out', { subscription: name, error: AppError.from(error).message });
     }
-    lane.inFlight--;
-    total--;
-    lanes.set(name, lane);
-    const others = [...waiting];
-    waiting.clear();
-    for (const each of [name, ...others]) kick(each);
+    leave(name, destination, 1);
+    kick(name);
   };
   return {
     kick,
@@ -123,6 +127,8 @@ export function makeDeliverer(parts: DelivererParts): Deliverer {
     },
   };
 }
+
+const destinationOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : '');
 
 async function deliver(parts: DelivererParts, claimed: Claimed, signal: AbortSignal): Promise<void> {
   const { subscription: name } = claimed;
@@ -148,13 +154,14 @@ async function attempt(parts: DelivererParts, claimed: Claimed, signal: AbortSig
   const active = parts.active(name);
   if (active === undefined || signal.aborted) return { kind: 'release', delayMs: 0 };
   const { subscription, view } = active;
-  const event = await eventAt(parts.eventLog, position);
-  if (event === 'gone') return { kind: 'dead-letter', reason: 'the event was exported and dropped from the log' };
-  // After the log was recovered from an older copy a position may hold something else: that has a row of its own.
+  const found = await eventAt(parts.eventLog, position);
+  if (found === 'gone') return { kind: 'dead-letter', reason: 'the event was exported and dropped from the log' };
+  const { event, generation } = found;
+  // After the log was recovered from an older copy a position may hold something else, which is put aside by itself.
   if (event?.id !== eventId) return { kind: 'done', isDelivered: false };
   if (view.horizon() < position) return { kind: 'release', delayMs: limits.deliveryHorizonMs };
   if (!view.includes(event)) return { kind: 'done', isDelivered: false };
-  const outcome = await post(parts, subscription, event, signal);
+  const outcome = await post(parts, subscription, cloudEventOf(event, { source: sourceOf(parts.prefix), generation }), signal);
   if (signal.aborted && outcome.kind === 'failed') return { kind: 'release', delayMs: 0 };
   const verdict = judge(outcome, claimed, parts.random());
   switch (verdict.kind) {
@@ -169,16 +176,23 @@ async function attempt(parts: DelivererParts, claimed: Claimed, signal: AbortSig
   }
 }
 
-function post({ sender, prefix, clock }: DelivererParts, { url, keys }: Subscription, event: RecordedEvent, signal: AbortSignal) {
-  const body = JSON.stringify(cloudEventOf(event, prefix));
-  const headers = signatureHeaders({ id: event.id, body, seconds: Math.floor(clock() / 1000) }, keys);
-  return sender.send({ url, body, headers, signal });
+/** One event, signed now. */
+export function post(
+  { sender, clock }: Pick<DelivererParts, 'sender' | 'clock'>,
+  { url, keys }: Pick<Subscription, 'url' | 'keys'>,
+  cloudEvent: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const id = String(cloudEvent['id']);
+  const body = JSON.stringify(cloudEvent);
+  return sender.send({ url, body, headers: signatureHeaders({ id, body, seconds: Math.floor(clock() / 1000) }, keys), signal });
 }
 
-async function eventAt(eventLog: EventLog, position: number): Promise<RecordedEvent | 'gone' | undefined> {
-  if (position <= 0) return undefined;
+async function eventAt(eventLog: EventLog, position: number): Promise<{ event: RecordedEvent | undefined; generation: string } | 'gone'> {
+  if (position <= 0) return { event: undefined, generation: '' };
   try {
-    return (await eventLog.readFeed({ after: position - 1, limit: 1 })).events[0];
+    const { events, generation } = await eventLog.readFeed({ after: position - 1, limit: 1 });
+    return { event: events[0], generation };
   } catch (error) {
     if (AppError.is(error) && error.code === 'gone') return 'gone';
     throw error;

@@ -38,13 +38,15 @@ export function isWanted({ name, filter }: Wanted, event: RecordedEvent): boolea
 
 /**
  * Puts events aside. The rows of the streams are touched even if they are there: this locks them, so that who has just
- * delivered the last event of one sees this one before removing it, or removes it before this.
+ * delivered the last event of one sees this one before removing it, or removes it before this. A position that is there
+ * with another event is of the log before it was recovered from an older copy: that event is no more.
  */
 export async function enqueue(tx: SqlExecutor, name: string, events: readonly Pick<RecordedEvent, 'position' | 'stream' | 'id'>[]): Promise<void> {
   if (events.length === 0) return;
   const columns = [name, events.map((event) => event.position), events.map((event) => event.stream), events.map((event) => event.id)];
   await tx.query(
-    `insert into delivery (subscription, position, stream, event_id) select $1, * from unnest($2::bigint[], $3::text[], $4::uuid[]) on conflict do nothing`,
+    `insert into delivery (subscription, position, stream, event_id) select $1, * from unnest($2::bigint[], $3::text[], $4::uuid[])
+     on conflict (subscription, position) do update set stream = excluded.stream, event_id = excluded.event_id where delivery.event_id <> excluded.event_id`,
     columns,
   );
   const streams = [...new Set(events.map((event) => event.stream))].sort();
@@ -58,7 +60,8 @@ export async function enqueue(tx: SqlExecutor, name: string, events: readonly Pi
 /** Subscriptions as the consumer must see them: their rows stay as they are until its transaction ends. */
 export async function wantedNow(tx: SqlExecutor): Promise<(Wanted & { since: number })[]> {
   const rows = await tx.query<Wanted & { since: string }>(
-    `select name, filter, greatest(from_position, coalesce(filled_to, 0)) as since from event_subscription order by name for share`,
+    `select name, filter, greatest(from_position, coalesce(filled_to, 0)) as since from event_subscription
+     where full_since is null order by name for share`,
   );
   return rows.map(({ name, filter, since }) => ({ name, filter, since: Number(since) }));
 }
@@ -103,16 +106,16 @@ export async function settle(tx: SqlExecutor, claimed: Claimed, settlement: Sett
   }
   if (settlement.kind === 'again') {
     await tx.query(
-      `${free}, ready_at = now() + $3::int * interval '1 millisecond', tries = tries + 1, first_try_at = coalesce(first_try_at, now())
-       where subscription = $1 and stream = $2`,
-      [...itself, settlement.delayMs],
+      `${free}, ready_at = now() + $3::int * interval '1 millisecond', tries = tries + 1, first_try_at = coalesce(first_try_at, now()),
+       failure = $4 where subscription = $1 and stream = $2`,
+      [...itself, settlement.delayMs, settlement.reason],
     );
   } else {
     if (settlement.kind === 'dead-letter') await bury(tx, claimed, settlement.reason);
     await tx.query('delete from delivery where subscription = $1 and position = $2', [subscription, claimed.position]);
     const left = await tx.query('select 1 from delivery where subscription = $1 and stream = $2 limit 1', itself);
     if (left.length === 0) await tx.query('delete from delivery_stream where subscription = $1 and stream = $2', itself);
-    else await tx.query(`${free}, ready_at = now(), tries = 0, first_try_at = null where subscription = $1 and stream = $2`, itself);
+    else await tx.query(`${free}, ready_at = now(), tries = 0, first_try_at = null, failure = null where subscription = $1 and stream = $2`, itself);
   }
   await noteHealth(tx, subscription, settlement);
   return true;
@@ -141,13 +144,15 @@ async function noteHealth(tx: SqlExecutor, subscription: string, settlement: Set
   }
 }
 
-/** Milliseconds until a stream of it may be tried, or a claim runs out; undefined: nothing waits. */
+/** Milliseconds until a stream of it may be tried, or a claim runs out; undefined: nothing waits, or its past is not put aside yet. */
 export async function nextDueMs(database: SqlExecutor, name: string): Promise<number | undefined> {
   const [row] = await database.query<{ due: string | null }>(
-    `select extract(epoch from min(greatest(ready_at, coalesce(claimed_until, ready_at))) - now()) * 1000 as due from delivery_stream where subscription = $1`,
+    `select extract(epoch from min(greatest(ready_at, coalesce(claimed_until, ready_at))) - now()) * 1000 as due from delivery_stream where subscription = $1
+       and exists (select from event_subscription where name = $1 and from_position >= filled_to)`,
     [name],
   );
-  return row?.due == null ? undefined : Math.max(0, Math.ceil(Number(row.due)));
+  // What is due and was not claimed is somebody's at this moment: not asked for again and again until it is free.
+  return row?.due == null ? undefined : Math.max(limits.deliveryLookMsMin, Math.ceil(Number(row.due)));
 }
 
 /** How far a subscription is. */
@@ -159,12 +164,15 @@ export interface DeliveryState {
   lastSuccess: string | undefined;
   lastFailure: string | undefined;
   failure: string | undefined;
+  /** Nothing after this position was put aside. */
+  fullSince: number | undefined;
 }
 
 export async function deliveryState(database: SqlExecutor, name: string): Promise<DeliveryState> {
-  const [row] = await database.query<Record<'first' | 'success' | 'failed' | 'failure', string | null> & Record<'pending' | 'dead', string>>(
+  const [row] = await database.query<Record<'first' | 'success' | 'failed' | 'failure' | 'full', string | null> & Record<'pending' | 'dead', string>>(
     `select (select min(position) from delivery where subscription = $1) as first, (select count(*) from delivery where subscription = $1) as pending,
-       (select count(*) from dead_letter where subscription = $1) as dead, to_json(h.success_at)#>>'{}' as success, to_json(h.failure_at)#>>'{}' as failed, h.failure
+       (select count(*) from dead_letter where subscription = $1) as dead, to_json(h.success_at)#>>'{}' as success, to_json(h.failure_at)#>>'{}' as failed, h.failure,
+       (select full_since from event_subscription where name = $1) as full
      from (select 1) one left join delivery_health h on h.subscription = $1`,
     [name],
   );
@@ -175,7 +183,37 @@ export async function deliveryState(database: SqlExecutor, name: string): Promis
     lastSuccess: row?.success ?? undefined,
     lastFailure: row?.failed ?? undefined,
     failure: row?.failure ?? undefined,
+    fullSince: row?.full == null ? undefined : Number(row.full),
   };
+}
+
+/** A stream with something to deliver. */
+export interface WaitingStream {
+  stream: string;
+  /** Of its first event: the one that is tried. */
+  position: number;
+  eventId: string;
+  waiting: number;
+  /** Failed ones of the first event. */
+  tries: number;
+  nextTry: string;
+  failure?: string;
+}
+
+export async function waitingStreamsOf(database: SqlExecutor, name: string, page: { after: number; limit: number }): Promise<WaitingStream[]> {
+  const rows = await database.query<Omit<WaitingStream, 'position' | 'waiting' | 'failure'> & { position: string; waiting: string; failure: string | null }>(
+    `select d.stream, f.position, f.event_id as "eventId", f.waiting, d.tries, to_json(d.ready_at)#>>'{}' as "nextTry", d.failure from delivery_stream d
+     join (select distinct on (stream) stream, position, event_id, count(*) over (partition by stream) as waiting
+             from delivery where subscription = $1 order by stream, position) f on f.stream = d.stream
+     where d.subscription = $1 and f.position > $2 order by f.position limit $3`,
+    [name, page.after, page.limit],
+  );
+  return rows.map(({ failure, position, waiting, ...row }) => ({
+    ...row,
+    position: Number(position),
+    waiting: Number(waiting),
+    ...(failure === null ? {} : { failure }),
+  }));
 }
 
 /** An event that was given up on. */
@@ -209,6 +247,23 @@ export async function replay(tx: SqlExecutor, name: string, positions: readonly 
     rows.map((row) => ({ ...row, position: Number(row.position) })),
   );
   return rows.length;
+}
+
+/**
+ * Ends the putting aside for subscriptions that let more than `max` events wait: a receiver that is gone for ever must not
+ * fill the database. `appliedTo`: where the consumer is, for sure; answers which, and up to where they are whole.
+ */
+export async function boundWaiting(
+  database: SqlExecutor,
+  { max, appliedTo }: { max: number; appliedTo: number },
+): Promise<{ name: string; fullSince: number }[]> {
+  const rows = await database.query<{ name: string; full_since: string }>(
+    `with counted as (select subscription, count(*) as waiting, max(position) as last from delivery group by subscription)
+     update event_subscription s set full_since = least(c.last, $2::bigint) from counted c
+      where c.subscription = s.name and c.waiting > $1 and s.full_since is null returning s.name, s.full_since`,
+    [max, appliedTo],
+  );
+  return rows.map((row) => ({ name: row.name, fullSince: Number(row.full_since) }));
 }
 
 /** Events that wait, of all subscriptions. */

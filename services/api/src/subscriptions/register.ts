@@ -106,13 +106,30 @@ async function removeRows({ kube, namespace, database }: RegisterParts, declared
 
 async function declareRow({ eventLog, database }: RegisterParts, { name, uid, subscription }: Declaration): Promise<void> {
   if (subscription === undefined) return;
-  const { position: head } = await eventLog.head();
+  const { position: head, generation } = await eventLog.head();
   const filter = JSON.stringify(subscription.filter);
   await database.query(
-    `insert into event_subscription (name, uid, filter, from_position) values ($1, $2, $3::jsonb, $4)
+    `insert into event_subscription (name, uid, filter, from_position, generation) values ($1, $2, $3::jsonb, $4, $5)
      on conflict (name) do update set filter = excluded.filter where event_subscription.filter <> excluded.filter`,
-    [name, uid, filter, Math.min(subscription.after ?? head, head)],
+    [name, uid, filter, subscription.from === undefined ? head : subscription.from - 1, generation],
   );
+}
+
+/**
+ * The log was recovered from an older copy: positions after the one up to which nothing changed mean other events now, so
+ * what was told to begin or was filled beyond it begins there. To be called before the consumer goes on in the new generation.
+ */
+export async function adoptGeneration(eventLog: EventLog, database: SqlExecutor): Promise<void> {
+  const { generation } = await eventLog.head();
+  await database.query(`update event_subscription set generation = $1 where generation = ''`, [generation]);
+  const old = await database.query<{ generation: string }>('select distinct generation from event_subscription where generation <> $1', [generation]);
+  for (const { generation: before } of old) {
+    await database.query(
+      `update event_subscription set generation = $1, from_position = least(from_position, $3), filled_to = case when filled_to > $3 then $3 else filled_to end
+       where generation = $2`,
+      [generation, before, await eventLog.resumeAfter(before)],
+    );
+  }
 }
 
 /**

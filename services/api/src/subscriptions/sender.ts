@@ -1,25 +1,30 @@
-import { lookup } from 'node:dns';
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
+import { callbackify } from 'node:util';
 import { AppError } from '@plumbline/contracts';
 import type { Clock } from '@plumbline/contracts';
+import { Agent, buildConnector } from 'undici';
+import type { Dispatcher } from 'undici';
 import { limits } from '../limits.ts';
 import { retryAfterMs } from './attempts.ts';
 import type { Outcome } from './attempts.ts';
-import { checkAddress, checkUrl } from './destination.ts';
+import { checkAddress, checkUrl, hostOf } from './destination.ts';
 import type { DestinationPolicy } from './destination.ts';
 
-/** All addresses of a host, as `dns.lookup` answers them. */
-export type Resolve = (host: string, callback: (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void) => void;
+export interface ResolvedAddress {
+  address: string;
+  family: number;
+}
 
 export interface SenderParts {
+  /** As it is now: asked before every request and every connection. */
   policy: () => DestinationPolicy;
   clock: Clock;
-  /** Default: the system's resolver. */
-  resolve?: Resolve;
+  /** All addresses of a name. Default: the system's resolver. */
+  resolve?: (host: string) => Promise<readonly ResolvedAddress[]>;
+  /** Of a whole try. Default: the limit. */
+  deadlineMs?: number;
 }
 
 export interface Message {
@@ -29,109 +34,109 @@ export interface Message {
   signal: AbortSignal;
 }
 
-/** Posts to receivers. Every failure is an outcome; it throws nothing. */
+/** Posts to addresses that somebody else has chosen. Every failure is an outcome; it throws nothing. */
 export interface Sender {
+  /** Redirects are answers like any other and not followed. */
   send(message: Message): Promise<Outcome>;
-  close(): void;
+  close(): Promise<void>;
 }
 
-const systemResolve: Resolve = (host, callback) => lookup(host, { all: true }, callback);
+const systemResolve = (host: string): Promise<ResolvedAddress[]> => lookup(host, { all: true });
 
-/**
- * The address that was checked is the one that is connected to: the check stands between resolving and connecting, so a
- * name that resolves differently the next time gains nothing. Redirects are an answer like any other.
- */
-export function makeSender({ policy, clock, resolve = systemResolve }: SenderParts): Sender {
-  const checkedLookup: LookupFunction = (host, options, callback) => {
-    resolve(host, (error, addresses) => {
-      const refusal = error ?? refusalOf(host, addresses, policy());
-      if (refusal !== null) callback(refusal, '');
-      else if (options.all === true) callback(null, [...addresses]);
-      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+export function makeSender({ policy, clock, resolve = systemResolve, deadlineMs = limits.deliveryMs }: SenderParts): Sender {
+  const newAgent = (): Agent =>
+    new Agent({
+      connect: checkedConnector(policy, resolve),
+      connections: limits.deliveriesPerDestination,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: deadlineMs,
+      bodyTimeout: deadlineMs,
     });
-  };
-  const pool = { keepAlive: true, maxFreeSockets: limits.deliveryIdleConnectionsMax, timeout: limits.deliveryMs, lookup: checkedLookup };
-  let agents = { http: new HttpAgent(pool), https: new HttpsAgent(pool), policy: '' };
-  const agentFor = (protocol: string): HttpAgent => {
+  let agent = newAgent();
+  let checkedBy = '';
+  /** A connection that is kept was checked by the policy of its time. */
+  const agentNow = (): Agent => {
     const now = JSON.stringify(policy());
-    if (agents.policy !== now) {
-      // A connection that is kept was checked by another policy.
-      agents.http.destroy();
-      agents.https.destroy();
-      agents = { http: new HttpAgent(pool), https: new HttpsAgent(pool), policy: now };
+    if (now !== checkedBy) {
+      void agent.close().catch(() => undefined);
+      agent = newAgent();
+      checkedBy = now;
     }
-    return protocol === 'http:' ? agents.http : agents.https;
+    return agent;
   };
   return {
-    send: async ({ url: text, body, headers, signal }) => {
+    async send({ url, body, headers, signal }) {
+      const deadline = AbortSignal.timeout(deadlineMs);
       try {
-        const url = checkUrl(text, policy());
-        const content = Buffer.from(body);
-        const options = {
+        const { origin, pathname, search } = checkUrl(url, policy());
+        const answer = await agentNow().request({
+          origin,
+          path: `${pathname}${search}`,
           method: 'POST',
-          agent: agentFor(url.protocol),
-          signal: AbortSignal.any([signal, AbortSignal.timeout(limits.deliveryMs)]),
-          headers: { ...headers, 'content-type': 'application/cloudevents+json', 'content-length': content.length, 'user-agent': 'plumbline' },
-        };
-        const outgoing = url.protocol === 'http:' ? httpRequest(url, options) : httpsRequest(url, options);
-        return await answerOf(outgoing, content, clock);
+          headers: { 'content-type': 'application/cloudevents+json', 'user-agent': 'plumbline', ...headers },
+          body,
+          signal: AbortSignal.any([signal, deadline]),
+        });
+        await skim(answer.body, limits.deliveryAnswerBytesMax);
+        const header = answer.headers['retry-after'];
+        const after = retryAfterMs(typeof header === 'string' ? header : undefined, clock());
+        return { kind: 'answered', status: answer.statusCode, ...(after === undefined ? {} : { retryAfterMs: after }) };
       } catch (error) {
-        return { kind: 'failed', reason: reasonOf(error) };
+        return { kind: 'failed', reason: deadline.aborted ? `no answer within ${deadlineMs} ms` : reasonOf(error) };
       }
     },
-    close: () => {
-      agents.http.destroy();
-      agents.https.destroy();
-    },
+    close: () => agent.destroy(),
   };
 }
 
-/** All must pass: a name that stands for the inside as well as the outside is not to be trusted. */
-function refusalOf(host: string, addresses: readonly LookupAddress[], policy: DestinationPolicy): Error | null {
-  if (addresses.length === 0) return new AppError('invalid-argument', `host ${host} has no address`);
-  try {
-    for (const { address } of addresses) checkAddress(address, policy);
-    return null;
-  } catch (error) {
-    return AppError.from(error);
-  }
+/**
+ * The address that was checked is the one that is connected to: a name that answers otherwise the next time (DNS
+ * rebinding) gains nothing. Node asks no lookup for an address in place of a name, so that is checked before.
+ */
+function checkedConnector(policy: SenderParts['policy'], resolve: NonNullable<SenderParts['resolve']>): buildConnector.connector {
+  const checked = async (host: string): Promise<ResolvedAddress[]> => {
+    const addresses = await resolve(host);
+    if (addresses.length === 0) throw new AppError('unavailable', `host ${host} has no address`);
+    // One refused address refuses the name: which of them is tried is not ours to say.
+    for (const { address } of addresses) checkAddress(address, policy());
+    return [...addresses];
+  };
+  const askChecked = callbackify(checked);
+  const lookupChecked: LookupFunction = (host, { all }, callback) => {
+    askChecked(host, (error, addresses) => {
+      const [first] = error === null ? addresses : [];
+      if (first === undefined) callback(error, '', 0);
+      else if (all === true) callback(null, addresses);
+      else callback(null, first.address, first.family);
+    });
+  };
+  const connect = buildConnector({ lookup: lookupChecked, timeout: limits.deliveryConnectMs, allowH2: false });
+  return (options, callback) => {
+    const host = hostOf(new URL(`${options.protocol}//${options.host ?? options.hostname}`));
+    try {
+      if (isIP(host) !== 0) checkAddress(host, policy());
+    } catch (error) {
+      callback(AppError.from(error), null);
+      return;
+    }
+    connect(options, callback);
+  };
 }
 
-function answerOf(outgoing: ClientRequest, content: Buffer, clock: Clock): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const connecting = setTimeout(
-      () => outgoing.destroy(new AppError('deadline-exceeded', `no connection within ${limits.deliveryConnectMs} ms`)),
-      limits.deliveryConnectMs,
-    );
-    const connected = (): void => clearTimeout(connecting);
-    outgoing.on('socket', (socket) => {
-      if (socket.connecting) socket.once(outgoing.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
-      else connected();
-    });
-    outgoing.on('close', connected);
-    outgoing.on('error', reject);
-    outgoing.on('response', (response) => {
-      const after = retryAfterMs(response.headers['retry-after'], clock());
-      const answer: Outcome = { kind: 'answered', status: response.statusCode ?? 0, ...(after === undefined ? {} : { retryAfterMs: after }) };
-      drain(response).then(() => resolve(answer), reject);
-    });
-    outgoing.end(content);
-  });
-}
-
-/** Reads the body to its end, so that the connection can be used again; too long a one costs the connection, not the answer. */
-async function drain(response: IncomingMessage): Promise<void> {
+/** Reads so that the connection can be used again, but no more than that is worth; the status has been said already. */
+async function skim(body: Dispatcher.ResponseData['body'], bytesMax: number): Promise<void> {
   let bytes = 0;
-  for await (const chunk of response) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > limits.deliveryAnswerBytesMax) break;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    // Leaving the loop closes the connection.
+    if (bytes > bytesMax) return;
   }
 }
 
-/** Never the address: it may hold a token. */
+/** A foreign message may repeat the URL and what is secret in it; a code does not. */
 function reasonOf(error: unknown): string {
   if (AppError.is(error)) return error.message;
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  if (name === 'AbortError' || name === 'TimeoutError') return `no answer within ${limits.deliveryMs} ms`;
+  const { code } = error as { code?: unknown };
   return `the receiver was not reached: ${typeof code === 'string' ? code : 'connection failed'}`;
 }

@@ -5,10 +5,10 @@ import type { Asker } from '../applications/application-commands.ts';
 import { parse } from '../applications/requests.ts';
 import { DOOR } from '../door.ts';
 import type { Door } from '../door.ts';
-import { wholeNumber } from '../events/event-page.ts';
-import type { DeadLetter } from './delivery-table.ts';
-import { replayBody, subscriptionBody, subscriptionPatch } from './subscription-commands.ts';
-import type { ShownSubscription } from './subscription-commands.ts';
+import { refuseUnknown, wholeNumber } from '../events/event-page.ts';
+import type { DeadLetter, WaitingStream } from './delivery-table.ts';
+import { keyBody, replayBody, subscriptionBody, subscriptionPatch } from './subscription-commands.ts';
+import type { Page, ShownSubscription, TestResult } from './subscription-commands.ts';
 
 @Controller('api/v1/subscriptions')
 export class SubscriptionsController {
@@ -45,16 +45,36 @@ export class SubscriptionsController {
     return {};
   }
 
+  @Post(':name/key')
+  @HttpCode(200)
+  async changeKey(@Req() request: object, @Param('name') name: string, @Body() body: unknown): Promise<{ secret?: string }> {
+    return this.#door.subscriptions.changeKey(askerOf(request), name, parse(keyBody, body, 'key'));
+  }
+
+  @Post(':name/test')
+  @HttpCode(200)
+  async test(@Req() request: object, @Param('name') name: string): Promise<TestResult> {
+    return this.#door.subscriptions.test(askerOf(request), name);
+  }
+
+  @Get(':name/deliveries')
+  async deliveries(
+    @Req() request: object,
+    @Param('name') name: string,
+    @Query() query: Record<string, unknown>,
+  ): Promise<{ items: WaitingStream[]; next?: number }> {
+    const page = pageOf(query);
+    return answer(await this.#door.subscriptions.deliveries(callerOf(request), name, page), page);
+  }
+
   @Get(':name/dead-letters')
   async deadLetters(
     @Req() request: object,
     @Param('name') name: string,
     @Query() query: Record<string, unknown>,
   ): Promise<{ items: DeadLetter[]; next?: number }> {
-    const [after, limit] = [wholeNumber(query, 'after'), wholeNumber(query, 'limit')];
-    const items = await this.#door.subscriptions.deadLetters(callerOf(request), name, { after, limit });
-    const last = items.at(-1);
-    return { items, ...(last === undefined || items.length < limit ? {} : { next: last.position }) };
+    const page = pageOf(query);
+    return answer(await this.#door.subscriptions.deadLetters(callerOf(request), name, page), page);
   }
 
   @Post(':name/dead-letters/replay')
@@ -62,6 +82,16 @@ export class SubscriptionsController {
   async replay(@Req() request: object, @Param('name') name: string, @Body() body: unknown): Promise<{ replayed: number }> {
     return { replayed: await this.#door.subscriptions.replay(askerOf(request), name, parse(replayBody, body, 'replay')) };
   }
+}
+
+function pageOf(query: Record<string, unknown>): Page {
+  refuseUnknown(query, ['after', 'limit']);
+  return { after: wholeNumber(query, 'after'), limit: wholeNumber(query, 'limit') };
+}
+
+function answer<T extends { position: number }>(items: T[], { limit }: Page): { items: T[]; next?: number } {
+  const last = items.at(-1);
+  return { items, ...(last === undefined || items.length < limit ? {} : { next: last.position }) };
 }
 
 const askerOf = (request: object): Asker => ({ caller: callerOf(request), from: (request as FastifyRequest).ip });

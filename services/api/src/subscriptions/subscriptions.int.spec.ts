@@ -1,59 +1,27 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { IncomingHttpHeaders, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { sqlOf, startService } from '@plumbline/platform';
 import type { StartedService } from '@plumbline/platform';
 import { makeInstallation } from '@plumbline/testing/installation';
 import type { Installation } from '@plumbline/testing/installation';
-import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { receive as makeReceiver } from '../../fixture/receiver.ts';
+import type { Receiver } from '../../fixture/receiver.ts';
+import { callSubscriptions, configure as configureInstallation, localReceivers, signSessions } from '../../fixture/subscription-door.ts';
 import { api } from '../service.ts';
 
 const soon = { timeout: 60_000, interval: 50 };
-const key = 'the-signing-key-of-this-test';
-const part = { 'app.kubernetes.io/part-of': 'argocd' };
 let installation: Installation;
 const services: StartedService[] = [];
 const receivers: Receiver[] = [];
 
-// oxlint-disable-next-line typescript/no-explicit-any -- what an answer is, the expectations say
-type Json = any;
-
-interface Receiver {
-  url: string;
-  heard: { path: string; headers: IncomingHttpHeaders; body: string; event: Json }[];
-  /** What it answers to the next ones; 204 when there is nothing more. */
-  answers: { status: number; headers?: Record<string, string> }[];
-  /** For a path, always. */
-  always: Map<string, number>;
-  server: Server;
-}
-
-async function receive(): Promise<Receiver> {
-  const server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-    request.on('end', () => {
-      receiver.heard.push({ path: request.url!, headers: request.headers, body, event: JSON.parse(body) });
-      const fixed = receiver.always.get(request.url!);
-      const { status, headers = {} } = fixed === undefined ? (receiver.answers.shift() ?? { status: 204 }) : { status: fixed };
-      response.writeHead(status, headers).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const receiver: Receiver = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, heard: [], answers: [], always: new Map(), server };
+const accounts = { 'accounts.ann': 'login', 'accounts.eve': 'login' };
+const open = { ...accounts, ...localReceivers };
+const configure = (data: Record<string, string>) => configureInstallation(installation, data);
+const receive = async (): Promise<Receiver> => {
+  const receiver = await makeReceiver();
   receivers.push(receiver);
   return receiver;
-}
-
-const configure = (data: Record<string, string>) =>
-  installation.kube.apply(
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm', namespace: installation.namespace, labels: part }, data },
-    { fieldManager: 'test' },
-  );
-const accounts = { 'accounts.ann': 'login', 'accounts.eve': 'login' };
-const open = { ...accounts, 'plumbline.subscriptions.allowPrivateNetworks': 'true' };
+};
 
 const start = async (): Promise<StartedService> => {
   const service = await startService(api, installation.env);
@@ -66,22 +34,8 @@ const say = async (stream: string, type: string, data: unknown = {}): Promise<nu
   const recorded = await context.eventLog.append([{ stream, events: [context.event(type, data, { cause: randomUUID() })] }]);
   return recorded.at(-1)!.position;
 };
-async function call(method: string, path: string, body?: unknown, as = 'admin:login'): Promise<{ status: number; body: Json; text: string }> {
-  const token = await new SignJWT({ sub: as, jti: randomUUID() })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setIssuer('argocd')
-    .setIssuedAt()
-    .setExpirationTime('1h')
-    .sign(new TextEncoder().encode(key));
-  const response = await fetch(`${services[0]!.url}/api/v1/subscriptions${path}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, text, body: text === '' ? undefined : JSON.parse(text) };
-}
-const positionsAt = (receiver: Receiver, path: string): number[] => receiver.heard.filter((each) => each.path === path).map((each) => each.event.position);
+const call = (method: string, path: string, body?: unknown, as?: string) =>
+  callSubscriptions(services[0]!.url, method, path, { body, ...(as === undefined ? {} : { as }) });
 const declared = (name: string, project: string) => ({
   namespace: 'argocd',
   uid: 'u',
@@ -94,13 +48,7 @@ const declared = (name: string, project: string) => ({
 
 beforeAll(async () => {
   installation = await makeInstallation();
-  const { kube, namespace } = installation;
-  await kube.create({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'argocd-secret', namespace, labels: part },
-    stringData: { 'server.secretkey': key },
-  });
+  await signSessions(installation);
   await configure(open);
   await start();
   await say('policy-rbac', 'PolicyChanged', {
@@ -115,17 +63,14 @@ beforeAll(async () => {
 afterEach(() => receivers.forEach((each) => (each.answers = [])));
 afterAll(async () => {
   for (const service of services) await service.stop();
-  for (const { server } of receivers) {
-    server.closeAllConnections();
-    server.close();
-  }
+  for (const receiver of receivers) receiver.close();
   await installation?.remove();
 }, 120_000);
 
 describe('a webhook subscription', { timeout: 120_000 }, () => {
   it('is delivered signed CloudEvents from where it begins, and its key is shown once', async () => {
     const receiver = await receive();
-    const created = await call('POST', '', { name: 'all', url: `${receiver.url}/all`, filter: { category: ['application'] }, after: 0 });
+    const created = await call('POST', '', { name: 'all', url: `${receiver.url}/all`, filter: { category: ['application'] }, from: 'beginning' });
     expect(created).toMatchObject({ status: 201, body: { name: 'all', subject: 'admin', secret: expect.stringMatching(/^whsec_/) } });
     const { secret } = created.body;
     await vi.waitFor(() => expect(receiver.heard).toHaveLength(2), soon);
@@ -139,7 +84,8 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       source: `/plumbline/${installation.namespace}`,
       type: 'dev.plumbline.HealthChanged',
       subject: 'application-argocd/web/u',
-      position,
+      position: String(position),
+      generation: (await services[0]!.context.eventLog.head()).generation,
       streamversion: 2,
       data: { status: 'Healthy' },
     });
@@ -149,6 +95,13 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       .update(signed)
       .digest('base64');
     expect(headers['webhook-signature']).toBe(`v1,${mac}`);
+    const [, seconds, hex] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers['plumbline-signature']))!;
+    expect(Math.abs(Number(seconds) - Date.now() / 1000)).toBeLessThan(300);
+    expect(
+      createHmac('sha256', Buffer.from(secret.slice('whsec_'.length), 'base64'))
+        .update(`${seconds}.${body}`)
+        .digest('hex'),
+    ).toBe(hex);
 
     await vi.waitFor(async () => expect((await call('GET', '/all')).body).toMatchObject({ pending: 0, deadLetters: 0, lastSuccess: expect.any(String) }), soon);
     for (const path of ['', '/all', '/all/dead-letters']) expect((await call('GET', path)).text).not.toContain(secret.slice(6));
@@ -167,12 +120,12 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
 
   it('delivers what its subject may see, and nothing once the account is gone', async () => {
     const receiver = await receive();
-    expect((await call('POST', '', { name: 'anns-own', url: `${receiver.url}/`, after: 0 }, 'ann:login')).status).toBe(201);
+    expect((await call('POST', '', { name: 'anns-own', url: `${receiver.url}/`, from: 'beginning' }, 'ann:login')).status).toBe(201);
     await vi.waitFor(async () => expect((await call('GET', '/anns-own')).body).toMatchObject({ pending: 0 }), soon);
-    const streams = new Set(receiver.heard.map(({ event }) => event.stream));
+    const streams = new Set(receiver.heard.map(({ event }) => event.subject));
     expect([...streams]).toEqual(['application-argocd/web/u']);
 
-    await configure({ 'accounts.eve': 'login', 'plumbline.subscriptions.allowPrivateNetworks': 'true' });
+    await configure({ 'accounts.eve': 'login', ...localReceivers });
     await vi.waitFor(async () => expect((await call('GET', '/anns-own')).body.stopped).toMatch(/account ann/), soon);
     const before = receiver.heard.length;
     await say('application-argocd/web/u', 'HealthChanged', { status: 'Degraded', resources: [], gone: [] });
@@ -191,14 +144,14 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '1' }),
       await say('account-a', 'TokenRevoked', { subject: 'x', tokenId: '2' }),
     ];
-    await vi.waitFor(() => expect(positionsAt(receiver, '/')).toEqual([a, a, b]), soon);
+    await vi.waitFor(() => expect(receiver.positions('/')).toEqual([a, a, b]), soon);
 
     receiver.answers = [{ status: 400 }, { status: 400 }, { status: 400 }];
     const [c, d] = [
       await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '3' }),
       await say('account-b', 'TokenRevoked', { subject: 'x', tokenId: '4' }),
     ];
-    await vi.waitFor(() => expect(positionsAt(receiver, '/').slice(3)).toEqual([c, c, c, d]), soon);
+    await vi.waitFor(() => expect(receiver.positions('/').slice(3)).toEqual([c, c, c, d]), soon);
     await vi.waitFor(
       async () =>
         expect((await call('GET', '/retried/dead-letters')).body.items).toMatchObject([{ position: c, tries: 3, reason: expect.stringContaining('400') }]),
@@ -210,7 +163,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       soon,
     );
     expect((await call('POST', '/retried/dead-letters/replay', { all: true })).body).toEqual({ replayed: 1 });
-    await vi.waitFor(() => expect(positionsAt(receiver, '/').at(-1)).toBe(c), soon);
+    await vi.waitFor(() => expect(receiver.positions('/').at(-1)).toBe(c), soon);
     await vi.waitFor(async () => expect((await call('GET', '/retried')).body).toMatchObject({ pending: 0, deadLetters: 0 }), soon);
   });
 
@@ -225,7 +178,7 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       soon,
     );
     expect((await call('PATCH', '/gone', { disabled: false })).status).toBe(200);
-    await vi.waitFor(() => expect(positionsAt(receiver, '/')).toEqual([position, position]), soon);
+    await vi.waitFor(() => expect(receiver.positions('/')).toEqual([position, position]), soon);
     expect((await call('DELETE', '/gone')).status).toBe(200);
     expect((await call('GET', '/gone')).status).toBe(404);
     const left = await sqlOf(services[0]!.context.database).query(`select 1 from event_subscription where name = 'gone'`);
@@ -240,7 +193,10 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
     expect((await call('POST', '', { name: 'x', url: 'https://example.com/', filter: { nonsense: [] } })).status).toBe(400);
     await configure(accounts);
     await vi.waitFor(
-      async () => expect((await call('POST', '', { name: 'x', url: 'https://127.0.0.1/' })).body.message).toContain('not on the public internet'),
+      async () =>
+        expect((await call('POST', '', { name: 'x', url: 'https://127.0.0.1/' })).body.message).toContain(
+          'url: events may not be sent to this url: address 127.0.0.1 is loopback',
+        ),
       soon,
     );
     // Declared before, while it was allowed: it is not delivered there any more.
@@ -274,10 +230,10 @@ describe('a webhook subscription', { timeout: 120_000 }, () => {
       const streams = new Map<string, number[]>();
       for (const { path, event } of receiver.heard) {
         if (path !== '/alive') continue;
-        const positions = streams.get(event.stream) ?? [];
+        const positions = streams.get(event.subject) ?? [];
         // At least once: a delivery that was cut is made again, right after itself.
-        if (positions.at(-1) !== event.position) positions.push(event.position);
-        streams.set(event.stream, positions);
+        if (positions.at(-1) !== Number(event.position)) positions.push(Number(event.position));
+        streams.set(event.subject, positions);
       }
       return streams;
     };

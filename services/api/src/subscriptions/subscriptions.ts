@@ -1,6 +1,6 @@
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { AppError } from '@plumbline/contracts';
-import type { NewEvent } from '@plumbline/contracts';
+import type { Clock, NewEvent } from '@plumbline/contracts';
 import type { Consumer, SqlExecutor } from '@plumbline/event-log';
 import type { KubeClient } from '@plumbline/kube';
 import { sqlOf } from '@plumbline/platform';
@@ -13,14 +13,17 @@ import { viewOf } from '../events/visibility.ts';
 import type { VisibilityParts } from '../events/visibility.ts';
 import { limits } from '../limits.ts';
 import { fieldManager, secretReference } from './declaration.ts';
-import { makeDeliverer } from './deliverer.ts';
+import { makeDeliverer, post } from './deliverer.ts';
 import type { Active } from './deliverer.ts';
-import { deliveryCount, enqueue, isWanted, wantedNow } from './delivery-table.ts';
+import type { Outcome } from './attempts.ts';
+import { sourceOf, testEventOf } from './cloud-event.ts';
+import { boundWaiting, deliveryCount, enqueue, isWanted, wantedNow } from './delivery-table.ts';
 import { readDestinationPolicy } from './destination.ts';
 import type { DestinationPolicy } from './destination.ts';
-import { watchSubscriptions } from './register.ts';
+import { adoptGeneration, watchSubscriptions } from './register.ts';
 import type { Register } from './register.ts';
 import { makeSender } from './sender.ts';
+import type { Sender } from './sender.ts';
 
 export interface SubscriptionsParts {
   context: Pick<ServiceContext, 'database' | 'eventLog' | 'event' | 'transaction' | 'consume' | 'jobs' | 'clock' | 'log' | 'metrics'>;
@@ -39,10 +42,16 @@ export interface Subscriptions {
   /** Why a subscription delivers nothing; undefined: it does. */
   stoppedBecause(name: string): string | undefined;
   kick(name: string): void;
+  /** Sends an event that is not of the log, now and once. */
+  test(name: string): Promise<Outcome>;
   /** Position that the consumer has reached. */
   position(): number;
   stop(): Promise<void>;
 }
+
+/** What is to be done about a subscription that is full. */
+export const fullReason = (fullSince: number): string =>
+  `more than ${limits.deliveriesWaitingMax} events waited: nothing after position ${fullSince} is put aside; delete it and make it anew with from ${fullSince + 1}`;
 
 const queueName = 'subscription-deliveries';
 const jitterSteps = 1_000_000;
@@ -87,29 +96,39 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
     later,
   });
   jobs.work(queueName, async (name) => deliverer.kick(name));
-  const consumer = await context.consume(makeConsumer((name) => deliverer.kick(name)));
-  const sweep = setInterval(() => void sweepAll(database, metrics, register, deliverer.kick), limits.deliverySweepMs);
+  const consumer = await context.consume(
+    makeConsumer(
+      (name) => deliverer.kick(name),
+      () => adoptGeneration(eventLog, database),
+    ),
+  );
+  const tellFull = (name: string, fullSince: number): Promise<void> => sayFull(context, register, { name, fullSince });
+  const sweep = setInterval(() => {
+    void sweepAll({ database, metrics, register, kick: deliverer.kick, appliedTo: () => consumer.position(), tellFull });
+  }, limits.deliverySweepMs);
   return {
     register,
     policy,
     stoppedBecause: (name) => stoppedBecause(parts, register, name),
     kick: deliverer.kick,
+    test: (name) => sendTest({ register, sender, clock, prefix }, name),
     position: () => consumer.position(),
     stop: async () => {
       clearInterval(sweep);
       await register.stop();
       await deliverer.stop();
       timers.forEach((timer) => clearTimeout(timer));
-      sender.close();
+      await sender.close();
     },
   };
 }
 
 /** Puts every event that somebody wants aside, exactly once: in the transaction that moves the checkpoint. */
-function makeConsumer(kick: (name: string) => void): Consumer<SqlExecutor> {
+function makeConsumer(kick: (name: string) => void, adopt: () => Promise<void>): Consumer<SqlExecutor> {
   const wakened = new Set<string>();
   return {
     name: 'api.subscriptions',
+    load: adopt,
     apply: async (events, tx) => {
       for (const wanted of await wantedNow(tx)) {
         const fitting = events.filter((event) => event.position > wanted.since && isWanted(wanted, event));
@@ -125,8 +144,19 @@ function makeConsumer(kick: (name: string) => void): Consumer<SqlExecutor> {
   };
 }
 
-async function sweepAll(database: SqlExecutor, metrics: ServiceContext['metrics'], register: Register, kick: (name: string) => void): Promise<void> {
+interface Sweep {
+  database: SqlExecutor;
+  metrics: ServiceContext['metrics'];
+  register: Register;
+  kick: (name: string) => void;
+  appliedTo: () => number;
+  tellFull: (name: string, fullSince: number) => Promise<void>;
+}
+
+async function sweepAll({ database, metrics, register, kick, appliedTo, tellFull }: Sweep): Promise<void> {
   await register.reconcile();
+  const full = await boundWaiting(database, { max: limits.deliveriesWaitingMax, appliedTo: appliedTo() }).catch(() => []);
+  for (const { name, fullSince } of full) await tellFull(name, fullSince);
   for (const { name } of register.all()) kick(name);
   await deliveryCount(database).then(
     (count) => metrics.gauge('deliveries_pending', count),
@@ -138,6 +168,13 @@ function activeOf(parts: SubscriptionsParts, register: Register, name: string): 
   const { subscription } = register.find(name) ?? {};
   if (subscription === undefined || stoppedBecause(parts, register, name) !== undefined) return undefined;
   return { subscription, view: viewOf(callerOf(parts, subscription.subject), subscription.filter, parts.visibility) };
+}
+
+async function sendTest(parts: { register: Register; sender: Sender; clock: Clock; prefix: string }, name: string): Promise<Outcome> {
+  const declaration = parts.register.find(name);
+  if (declaration?.subscription === undefined) throw new AppError('failed-precondition', declaration?.problem ?? 'it is not declared');
+  const event = testEventOf(name, { id: randomUUID(), source: sourceOf(parts.prefix), time: new Date(parts.clock()).toISOString() });
+  return post(parts, declaration.subscription, event, new AbortController().signal);
 }
 
 /** The subject as if it asked itself, now. */
@@ -173,6 +210,13 @@ async function disable(
   register.take(await kube.mergePatch(secretReference(namespace, name), { metadata: { uid }, stringData: { disabled: reason } }, { fieldManager }));
   context.log.warn('a subscription is disabled', { subscription: name, reason });
   await say(context, name, context.event('SubscriptionDisabled', { name, uid, reason }, { cause: `${uid} ${eventId}` }));
+}
+
+async function sayFull(context: SubscriptionsParts['context'], register: Register, { name, fullSince }: { name: string; fullSince: number }): Promise<void> {
+  const uid = register.find(name)?.uid ?? '';
+  const reason = fullReason(fullSince);
+  context.log.error('a subscription is full', { subscription: name, reason });
+  await say(context, name, context.event('SubscriptionDisabled', { name, uid, reason }, { cause: `${uid} full ${fullSince}` }));
 }
 
 /** Said besides what is done: an event that can't be said is no reason to do it again. */

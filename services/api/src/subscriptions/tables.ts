@@ -1,6 +1,7 @@
 /**
  * `event_subscription`: what the consumer must know, in its own transaction, to put events aside; no key, no address.
- * Events after `from_position` up to `filled_to` come from the log, later ones from the consumer.
+ * Events after `from_position` up to `filled_to` come from the log, later ones from the consumer; `generation` is the one
+ * of the log that these positions are of. `full_since`: too much waited, and nothing after this position is put aside any more.
  * `delivery_stream`: one row per stream with something to deliver; who holds its claim delivers its first event.
  */
 export const subscriptionTables = [
@@ -20,3 +21,16 @@ export const subscriptionTables = [
 
 /** In an order in which they can be dropped. */
 export const subscriptionTableNames = 'dead_letter, delivery_health, delivery_stream, delivery, event_subscription';
+
+/** `generation` '': of before there was this column, so of the log as it is. */
+export const subscriptionColumns = [
+  `alter table event_subscription add column generation text not null default ''`,
+  `alter table delivery_stream add column failure text`,
+  `alter table event_subscription add column full_since bigint`,
+] as const;
+
+export const subscriptionColumnsDropped = [
+  `alter table event_subscription drop column full_since`,
+  `alter table delivery_stream drop column failure`,
+  `alter table event_subscription drop column generation`,
+] as const;
