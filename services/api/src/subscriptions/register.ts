@@ -115,21 +115,26 @@ async function declareRow({ eventLog, database }: RegisterParts, { name, uid, su
   );
 }
 
+/** Puts events aside; see `subscriptions.ts`. */
+export const consumerName = 'api.subscriptions';
+
 /**
  * The log was recovered from an older copy: positions after the one up to which nothing changed mean other events now, so
- * what was told to begin or was filled beyond it begins there. To be called before the consumer goes on in the new generation.
+ * what was told to begin or was filled beyond it begins where the consumer does, whose checkpoints are moved already. To be
+ * called in the consumer's own transaction, before it goes on in the new generation.
  */
-export async function adoptGeneration(eventLog: EventLog, database: SqlExecutor): Promise<void> {
-  const { generation } = await eventLog.head();
-  await database.query(`update event_subscription set generation = $1 where generation = ''`, [generation]);
-  const old = await database.query<{ generation: string }>('select distinct generation from event_subscription where generation <> $1', [generation]);
-  for (const { generation: before } of old) {
-    await database.query(
-      `update event_subscription set generation = $1, from_position = least(from_position, $3), filled_to = case when filled_to > $3 then $3 else filled_to end
-       where generation = $2`,
-      [generation, before, await eventLog.resumeAfter(before)],
-    );
-  }
+export async function adoptGeneration(tx: SqlExecutor): Promise<void> {
+  const [at] = await tx.query<{ generation: string; position: string }>(
+    'select generation, max(position) as position from checkpoint where consumer = $1 group by generation order by 2 desc limit 1',
+    [consumerName],
+  );
+  if (at === undefined) return;
+  await tx.query(`update event_subscription set generation = $1 where generation = ''`, [at.generation]);
+  await tx.query(
+    `update event_subscription set generation = $1, from_position = least(from_position, $2), filled_to = case when filled_to > $2 then $2 else filled_to end
+     where generation <> $1`,
+    [at.generation, at.position],
+  );
 }
 
 /**

@@ -20,7 +20,7 @@ import { sourceOf, testEventOf } from './cloud-event.ts';
 import { boundWaiting, deliveryCount, enqueue, isWanted, wantedNow } from './delivery-table.ts';
 import { readDestinationPolicy } from './destination.ts';
 import type { DestinationPolicy } from './destination.ts';
-import { adoptGeneration, watchSubscriptions } from './register.ts';
+import { adoptGeneration, consumerName, watchSubscriptions } from './register.ts';
 import type { Register } from './register.ts';
 import { makeSender } from './sender.ts';
 import type { Sender } from './sender.ts';
@@ -96,12 +96,7 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
     later,
   });
   jobs.work(queueName, async (name) => deliverer.kick(name));
-  const consumer = await context.consume(
-    makeConsumer(
-      (name) => deliverer.kick(name),
-      () => adoptGeneration(eventLog, database),
-    ),
-  );
+  const consumer = await context.consume(makeConsumer((name) => deliverer.kick(name)));
   const tellFull = (name: string, fullSince: number): Promise<void> => sayFull(context, register, { name, fullSince });
   const sweep = setInterval(() => {
     void sweepAll({ database, metrics, register, kick: deliverer.kick, appliedTo: () => consumer.position(), tellFull });
@@ -124,11 +119,11 @@ export async function startSubscriptions(parts: SubscriptionsParts): Promise<Sub
 }
 
 /** Puts every event that somebody wants aside, exactly once: in the transaction that moves the checkpoint. */
-function makeConsumer(kick: (name: string) => void, adopt: () => Promise<void>): Consumer<SqlExecutor> {
+function makeConsumer(kick: (name: string) => void): Consumer<SqlExecutor> {
   const wakened = new Set<string>();
   return {
-    name: 'api.subscriptions',
-    load: adopt,
+    name: consumerName,
+    load: adoptGeneration,
     apply: async (events, tx) => {
       for (const wanted of await wantedNow(tx)) {
         const fitting = events.filter((event) => event.position > wanted.since && isWanted(wanted, event));
