@@ -10,7 +10,7 @@ describe('the house', () => {
   it('is seen as a whole', () => {
     const layers = new Set(workspace.packages.map((pkg) => pkg.layer));
     expect(workspace.packages.length).toBeGreaterThanOrEqual(19);
-    expect(layers).toEqual(new Set(['core', 'adapter', 'platform', 'service', 'testing', 'tool']));
+    expect(layers).toEqual(new Set(['core', 'adapter', 'platform', 'service', 'testing', 'tool', 'simulation']));
     for (const pkg of workspace.packages) expect(pkg.files, pkg.name).not.toHaveLength(0);
   });
 

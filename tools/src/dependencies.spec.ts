@@ -7,7 +7,7 @@ import { readWorkspace } from './boundaries/workspace.ts';
 import { checkoutRoot } from './platform/paths.ts';
 
 const { packages } = readWorkspace();
-const runtime = packages.filter(({ layer }) => layer !== 'tool' && layer !== 'testing').flatMap(({ dependencies }) => dependencies);
+const runtime = packages.filter(({ layer }) => layer !== 'tool' && layer !== 'testing' && layer !== 'simulation').flatMap(({ dependencies }) => dependencies);
 const direct = new Set(runtime.filter((name) => !name.startsWith('@plumbline/')));
 
 it('every runtime dependency has its reason in docs/internals/dependencies.md', () => {

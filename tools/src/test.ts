@@ -5,6 +5,7 @@ import { stateDirOf } from './platform/options.ts';
 import { killRunningCommands } from './suites/command.ts';
 import { runGoTests } from './suites/go-suite.ts';
 import { describeSlowest, describeSuite, describeTotal, seconds } from './suites/report.ts';
+import { runSimulation } from './suites/simulation-suite.ts';
 import { staticSuites } from './suites/static-suites.ts';
 import { asSuite, runSuites, selectSuites, type Suite } from './suites/suite.ts';
 import { TestEnvironment } from './suites/test-environment.ts';
@@ -20,6 +21,7 @@ const all: Suite[] = [
   asSuite('servers', {}, () => environment.startServers()),
   ...staticSuites,
   { name: 'go', after: ['servers'], run: () => runGoTests('services/renderer/engine') },
+  { name: 'simulation', after: ['build'], run: runSimulation },
   { name: 'integration', needs: ['servers'], after: ['build'], run: () => runVitest('integration', environment.forIntegration()) },
   asSuite('platform', { needs: ['servers', 'build'], after: ['integration', 'go'] }, () => environment.startPlatform()),
   { name: 'e2e', needs: ['platform'], alone: true, run: () => runVitest('e2e', environment.forEndToEnd()) },

@@ -11,3 +11,4 @@ export * from './port.ts';
 export { loadConnection, clusterConnection, type ClusterCredentials, type KubeConnection } from './connection.ts';
 export { makeKubeClient, type KubeClientOptions } from './client.ts';
 export { kubeLimits, type KubeLimits } from './limits.ts';
+export { MemoryCluster, type MemoryClusterOptions } from './memory/memory-cluster.ts';

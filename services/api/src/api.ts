@@ -31,6 +31,28 @@ import { makeWebhooks } from './webhook/webhooks.ts';
 
 /** The running door on a given API server. Ready when it knows the accounts, the policy and the applications. */
 export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeClient): Promise<RunningService> {
+  const { config, log } = context;
+  const { door, stop, isReady } = await openDoor(context, kube);
+
+  const grpc = config.grpcPort === undefined ? undefined : await serveGrpc({ host: config.httpHost, port: config.grpcPort }, door, log);
+  if (grpc !== undefined) log.info('serves gRPC', { url: grpc.url });
+
+  return {
+    isReady,
+    module: ApiModule.with(door),
+    configureHttp: async (app) => {
+      guardHttp(app, door);
+      await mountCalls(app, door, log);
+    },
+    stop: async () => {
+      await grpc?.stop();
+      await stop();
+    },
+  };
+}
+
+/** What the controllers stand on, without a port of its own. */
+export async function openDoor(context: ServiceContext<ApiConfig>, kube: KubeClient): Promise<{ door: Door } & Pick<RunningService, 'isReady' | 'stop'>> {
   const { announcements, blobs, bus, clock, config, eventLog, log, metrics, sealer, shutdown } = context;
   const { namespace, version, key } = config;
   const database = sqlOf(context.database);
@@ -78,18 +100,10 @@ export async function startApi(context: ServiceContext<ApiConfig>, kube: KubeCli
     subscriptions: makeSubscriptionCommands({ kube, namespace, commands, subscriptions, eventLog, database, transaction: context.transaction.bind(context) }),
   };
 
-  const grpc = config.grpcPort === undefined ? undefined : await serveGrpc({ host: config.httpHost, port: config.grpcPort }, door, log);
-  if (grpc !== undefined) log.info('serves gRPC', { url: grpc.url });
-
   return {
+    door,
     isReady: () => settings.isKnown() && catalogue.isKnown() && subscriptions.register.isKnown(),
-    module: ApiModule.with(door),
-    configureHttp: async (app) => {
-      guardHttp(app, door);
-      await mountCalls(app, door, log);
-    },
     stop: async () => {
-      await grpc?.stop();
       tail.stop();
       await Promise.all([heads.stop(), catalogue.stop(), settings.stop(), subscriptions.stop()]);
       await kube.close();

@@ -12,6 +12,9 @@ import { apiVariables } from './config.ts';
 import type { ApiConfig } from './config.ts';
 import { CreateApiTables1767225600002, CreateHistoryTables1767225600104, CreateSubscriptionTables1767225600204 } from './migrations.ts';
 
+export { openDoor } from './api.ts';
+export type { Door } from './door.ts';
+
 export const api = defineService<ApiConfig>({
   name: 'api',
   config: apiVariables,

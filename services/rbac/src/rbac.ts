@@ -8,19 +8,18 @@ import { declarationsConsumer } from './declared/recorded.ts';
 import { limits } from './limits.ts';
 import { makeAttempts } from './login/attempts.ts';
 import { makeSessions } from './login/log-in.ts';
-import { makePasswordChecks } from './login/password-checks.ts';
+import type { PasswordChecks } from './login/password-checks.ts';
 import { makeReconciler } from './reconciler.ts';
 import { watchControlSettings } from './settings/control-settings.ts';
 import { sqlOf } from '@plumbline/platform';
 
 /** The running service on a given API server. Ready when an installation is complete and the log agrees with it. */
-export async function startRbac(context: ServiceContext, kube: KubeClient): Promise<RunningService> {
+export async function startRbac(context: ServiceContext, kube: KubeClient, passwords: PasswordChecks): Promise<RunningService> {
   const { bus, clock, config, eventLog, log } = context;
   const { namespace } = config;
   const event = context.event.bind(context);
   const database = sqlOf(context.database);
   const projection = await context.consume(declarationsConsumer);
-  const passwords = await makePasswordChecks();
 
   let isInstalled = false;
   const installer = makeReconciler({

@@ -9,8 +9,12 @@
 import { defineService } from '@plumbline/platform';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import { z } from 'zod';
+import { makePasswordChecks } from './login/password-checks.ts';
 import { CreateRbacTables1767225600001 } from './migrations.ts';
 import { startRbac } from './rbac.ts';
+
+export { startRbac } from './rbac.ts';
+export type { PasswordChecks } from './login/password-checks.ts';
 
 export const rbac = defineService({
   name: 'rbac',
@@ -19,6 +23,6 @@ export const rbac = defineService({
   start: async (context) => {
     const { config, log, clock } = context;
     const connection = await loadConnection({ env: process.env, ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }) });
-    return startRbac(context, makeKubeClient({ connection, log, clock }));
+    return startRbac(context, makeKubeClient({ connection, log, clock }), await makePasswordChecks());
   },
 });

@@ -10,45 +10,54 @@
 import { AppError, renderManifests } from '@plumbline/contracts';
 import type { ManifestsEvent } from '@plumbline/contracts';
 import { defineService } from '@plumbline/platform';
-import type { ServiceContext } from '@plumbline/platform';
+import type { RunningService, ServiceContext } from '@plumbline/platform';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rendererVariables } from './config.ts';
 import type { RendererConfig } from './config.ts';
 import { startEnginePool } from './engine/engine-pool.ts';
+import type { EnginePool } from './engine/engine-pool.ts';
 import { limits } from './limits.ts';
 import { CreateRendering1767225600001 } from './migrations.ts';
 import { makeRenderer } from './renderer.ts';
 import { makeRenderings } from './renderings.ts';
 
+export type { EnginePool } from './engine/engine-pool.ts';
+export type { EngineRequest, RenderFiles } from './engine/engine-process.ts';
+
 export const renderer = defineService<RendererConfig>({
   name: 'renderer',
   config: rendererVariables,
   migrations: [CreateRendering1767225600001],
-  async start(context) {
-    const { config, log, metrics, clock, blobs, sealer, bus, database } = context;
-    const engines = await startEnginePool({ program: config.engine, processes: config.engineProcesses, log, metrics });
-    const renderings = makeRenderings((sql, parameters) => database.query(sql, parameters));
-    const recording = makeRecorder(context);
-    const { render } = makeRenderer({ blobs, sealer, engines, renderings, metrics, clock, record: recording.record });
-    bus.serve(renderManifests, (request) => render(request));
-
-    const sweep = (): void => {
-      renderings
-        .sweep(clock() - limits.traceUnusedDaysMax * 24 * 60 * 60_000)
-        .catch((error: unknown) => log.warn('unused renderings were not removed', { error: AppError.from(error).message }));
-    };
-    sweep();
-    const sweeping = setInterval(sweep, limits.sweepMs);
-    return {
-      isReady: () => bus.isConnected(),
-      async stop() {
-        clearInterval(sweeping);
-        engines.close();
-        await recording.settled();
-      },
-    };
+  start: async (context) => {
+    const { config, log, metrics } = context;
+    return startRenderer(context, await startEnginePool({ program: config.engine, processes: config.engineProcesses, log, metrics }));
   },
 });
+
+/** The running service with these engines, which it closes at the end. */
+export async function startRenderer(context: ServiceContext, engines: EnginePool): Promise<RunningService> {
+  const { log, metrics, clock, blobs, sealer, bus, database } = context;
+  const renderings = makeRenderings((sql, parameters) => database.query(sql, parameters));
+  const recording = makeRecorder(context);
+  const { render } = makeRenderer({ blobs, sealer, engines, renderings, metrics, clock, record: recording.record });
+  bus.serve(renderManifests, (request) => render(request));
+
+  const sweep = (): void => {
+    renderings
+      .sweep(clock() - limits.traceUnusedDaysMax * 24 * 60 * 60_000)
+      .catch((error: unknown) => log.warn('unused renderings were not removed', { error: AppError.from(error).message }));
+  };
+  sweep();
+  const sweeping = setInterval(sweep, limits.sweepMs);
+  return {
+    isReady: () => bus.isConnected(),
+    async stop() {
+      clearInterval(sweeping);
+      engines.close();
+      await recording.settled();
+    },
+  };
+}
 
 /** Appends events beside the answers: an answer does not wait for the log. */
 function makeRecorder({ eventLog, event, log }: ServiceContext) {

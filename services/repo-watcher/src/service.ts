@@ -8,19 +8,23 @@
  */
 import { join } from 'node:path';
 import { ensureRevision, refreshRepository } from '@plumbline/contracts';
-import { isFullRefName } from '@plumbline/git';
-import { loadConnection, makeKubeClient } from '@plumbline/kube';
+import { isFullRefName, openMirror } from '@plumbline/git';
+import { loadConnection, makeKubeClient, type KubeClient } from '@plumbline/kube';
 import { defineService, type RunningService, type ServiceContext } from '@plumbline/platform';
 import { repoWatcherConfig, type RepoWatcherConfig } from './config.ts';
 import { CredentialSecrets } from './credentials/credential-secrets.ts';
 import { limits } from './limits.ts';
-import { Mirrors } from './observation/mirrors.ts';
+import { Mirrors, type MirrorPlaces } from './observation/mirrors.ts';
+import { directoryPlaces } from './observation/mirror-directories.ts';
 import { Observer } from './observation/observer.ts';
 import { Polling } from './polling.ts';
 import { snapshotEntity, wantedEntity } from './tables/entities.ts';
 import { CreateTables1785000000000 } from './tables/migrations.ts';
 import { RepositoryStreams, snapshotProjection } from './tables/repository-streams.ts';
 import { WantedRefsTable, wantedRefsProjection } from './tables/wanted-refs-table.ts';
+
+export type { MirrorPlaces } from './observation/mirrors.ts';
+export type { RepoWatcherConfig } from './config.ts';
 
 const pollQueue = 'poll-repositories';
 
@@ -29,16 +33,20 @@ export const repoWatcher = defineService<RepoWatcherConfig>({
   config: repoWatcherConfig,
   entities: [wantedEntity, snapshotEntity],
   migrations: [CreateTables1785000000000],
-  start,
+  start: async (context) => {
+    const { config, log, clock } = context;
+    const kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: config.kubeconfig, env: process.env }), log, clock });
+    return startRepoWatcher(context, kube, directoryPlaces(join(config.dataDir, 'mirrors'), openMirror));
+  },
 });
 
-async function start(context: ServiceContext<RepoWatcherConfig>): Promise<RunningService> {
+/** The running service on a given API server, with its mirrors in these places. */
+export async function startRepoWatcher(context: ServiceContext<RepoWatcherConfig>, kube: KubeClient, places: MirrorPlaces): Promise<RunningService> {
   const { config, log, metrics, database, eventLog, blobs, bus, jobs } = context;
-  const kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: config.kubeconfig, env: process.env }), log });
   const credentials = new CredentialSecrets({ kube, namespace: config.namespace, log, changed: () => void polling.retryUnreachable() });
   const wanted = new WantedRefsTable(database);
   const streams = new RepositoryStreams({ eventLog, database, event: (type, data, why) => context.event(type, data, why) });
-  const mirrors = new Mirrors({ dir: join(config.dataDir, 'mirrors'), credentialsFor: (url) => credentials.find(url) });
+  const mirrors = new Mirrors({ places, credentialsFor: (url) => credentials.find(url) });
   const observer = new Observer({ wanted, streams, mirrors, blobs, log, metrics, wantedIsComplete });
   const polling = new Polling({ queue: jobs.queue(pollQueue), intervalMs: config.pollIntervalMs, observer, wanted, streams, mirrors, log });
 

@@ -37,14 +37,22 @@ import { makeWorld } from './world/world.ts';
  * Applications, their comparison with the cluster, their health and their syncs. Owns the `application-` streams, one
  * cluster's live state (by a lease) and the `.status` of Applications.
  */
-export const syncer = defineService({ name: 'syncer', config: z.object({}), migrations, start });
+export const syncer = defineService({
+  name: 'syncer',
+  config: z.object({}),
+  migrations,
+  start: async (context) => {
+    const { config, log, clock } = context;
+    const connection = await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env });
+    return startSyncer(context, makeKubeClient({ connection, log, clock }), () => process.kill(process.pid, 'SIGTERM'));
+  },
+});
 
-async function start(context: ServiceContext): Promise<RunningService> {
+/** The running service on a given API server. `onLost`: another instance owns the cluster; this process has to end. */
+export async function startSyncer(context: ServiceContext, kube: KubeClient, onLost: () => void): Promise<RunningService> {
   const { log, clock, config, jobs } = context;
   const database = sqlOf(context.database);
-  const connection = await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env });
-  const kube = makeKubeClient({ connection, log });
-  const lease = makeLease('in-cluster', config.instance, context.leases, { clock, log, onLost: () => process.kill(process.pid, 'SIGTERM') });
+  const lease = makeLease('in-cluster', config.instance, context.leases, { clock, log, onLost });
   await lease.acquire();
   const memos = makeMemoTable(database, log);
   await memos.load();

@@ -12,6 +12,7 @@ const arrows: Readonly<Record<Layer, readonly Layer[]>> = {
   service: ['core', 'adapter', 'platform'],
   testing: ['core', 'adapter'],
   tool: ['core', 'adapter', 'testing'],
+  simulation: ['core', 'adapter', 'platform', 'service'],
 };
 /** Inside core: the pure libraries speak the words of contracts, nothing else. */
 const coreRoot = '@plumbline/contracts';

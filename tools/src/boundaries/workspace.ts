@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { checkoutRoot } from '../platform/paths.ts';
 
 /** Where a package stands in the house (architecture.md): arrows go down only. Taken from its `layer:` nx tag. */
-export type Layer = 'core' | 'adapter' | 'platform' | 'service' | 'testing' | 'tool';
+export type Layer = 'core' | 'adapter' | 'platform' | 'service' | 'testing' | 'tool' | 'simulation';
 
 export interface SourceFile {
   /** Relative to the package, with forward slashes: `src/domain/decide.ts`. */

@@ -1,15 +1,20 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { AppError } from '@plumbline/contracts';
-import { openMirror, type GitCredentials, type Mirror } from '@plumbline/git';
+import type { GitCredentials, Mirror } from '@plumbline/git';
+
+/** Where mirrors are kept, by repository id. */
+export interface MirrorPlaces {
+  open(repository: string, url: string, credentials: () => GitCredentials | undefined): Promise<Mirror>;
+  /** Ids of the repositories that have one. */
+  list(): Promise<string[]>;
+  remove(repository: string): Promise<void>;
+}
 
 export interface MirrorsOptions {
-  /** Everything below it is ours and may be deleted while the service is stopped. */
-  dir: string;
+  places: MirrorPlaces;
   credentialsFor(url: string): GitCredentials | undefined;
 }
 
-/** The bare mirrors on disk, one directory per repository. */
+/** The bare mirrors, one per repository, each open once. */
 export class Mirrors {
   readonly #options: MirrorsOptions;
   readonly #open = new Map<string, Promise<Mirror>>();
@@ -23,23 +28,22 @@ export class Mirrors {
     const known = this.#open.get(repository);
     if (known !== undefined) return known;
     if (this.#isClosed) return Promise.reject(new AppError('unavailable', 'repo-watcher is stopping', { retry: 'later' }));
-    const opening = openMirror({ dir: join(this.#options.dir, repository), url, credentials: () => this.#options.credentialsFor(url) });
+    const opening = this.#options.places.open(repository, url, () => this.#options.credentialsFor(url));
     this.#open.set(repository, opening);
     opening.catch(() => this.#open.delete(repository));
     return opening;
   }
 
   /** Ids of the repositories that have a directory. */
-  async onDisk(): Promise<string[]> {
-    await mkdir(this.#options.dir, { recursive: true });
-    return readdir(this.#options.dir);
+  onDisk(): Promise<string[]> {
+    return this.#options.places.list();
   }
 
   async remove(repository: string): Promise<void> {
     const mirror = await this.#open.get(repository)?.catch(() => undefined);
     this.#open.delete(repository);
     await mirror?.close();
-    await rm(join(this.#options.dir, repository), { recursive: true, force: true });
+    await this.#options.places.remove(repository);
   }
 
   /** Ends what runs on them. */

@@ -1,0 +1,4 @@
+import { describeKubeClient } from './contract/describe-kube-client.ts';
+import { testClient } from '../test/real-server.ts';
+
+describeKubeClient('a real one', testClient);

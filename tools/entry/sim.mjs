@@ -1,0 +1,3 @@
+import { runTool } from './prepare.mjs';
+
+await runTool('simulation/src/main.ts');
