@@ -16,7 +16,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{libs,services,cli,tools,faults,simulation}/**/*.spec.ts'], exclude: ['**/node_modules/**', '**/dist/**', '**/*.int.spec.ts'] },
+        test: {
+          name: 'unit',
+          include: ['{libs,services,cli,tools,faults,simulation}/**/*.spec.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', '**/*.int.spec.ts'],
+        },
       },
       {
         extends: true,

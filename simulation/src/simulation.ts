@@ -15,7 +15,7 @@ import type { DoneStatement } from './sql/pg-driver.ts';
 import { Agenda } from './time/agenda.ts';
 import { Process } from './time/process.ts';
 import { enter } from './time/virtual-time.ts';
-import { RemoteRepository } from './twins/remote-repository.ts';
+import type { RemoteRepository } from './twins/remote-repository.ts';
 import { SimulatedNetwork } from './twins/simulated-bus.ts';
 import { SimulatedJobs } from './twins/simulated-jobs.ts';
 import { Controllers } from './world/controllers.ts';

@@ -62,7 +62,7 @@ function withFoldedData(object: KubeObject): KubeObject {
   const { stringData, ...rest } = object;
   if (stringData === undefined) return object;
   const data = Object.fromEntries(Object.entries(stringData as Record<string, string>).map(([name, value]) => [name, Buffer.from(value).toString('base64')]));
-  return { ...rest, data } as unknown as KubeObject;
+  return { ...rest, data };
 }
 
 /** Where a wanted value is not found in the live one; what is live besides is somebody else's. */

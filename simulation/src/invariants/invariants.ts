@@ -44,7 +44,7 @@ export class Invariants {
     effectsHappenOnce(databases, services, events);
     statusIsTheFold(this.#simulation, events);
     noSecretIsSeen(databases, [...said, jobs.contents()]);
-    await rebuiltEqualsLive(this.#simulation, this.#simulation.running());
+    await rebuiltEqualsLive(agenda, this.#simulation.running());
   }
 
   #isCaughtUp(): boolean {

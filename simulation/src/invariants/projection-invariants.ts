@@ -1,25 +1,13 @@
-import type { Consumer, ProjectionVerdict, RunningConsumer, SqlExecutor } from '@plumbline/event-log';
-import type { Simulation } from '../simulation.ts';
-import type { RecordedEvent } from '@plumbline/contracts';
+import type { ProjectionVerdict, RunningConsumer } from '@plumbline/event-log';
+import { AppError, type RecordedEvent } from '@plumbline/contracts';
 import { schemaOf, type Databases } from '../sql/database.ts';
+import type { Agenda } from '../time/agenda.ts';
 import { BrokenInvariant } from './broken-invariant.ts';
 
 /** Of simulated time. */
 const compareMsMax = 60_000;
 
 export type RunningProjection = Pick<RunningConsumer, 'name' | 'position' | 'status' | 'compare'>;
-
-/** Where the simulation's own consumer writes down what it was given: it would not forgive anything given twice. */
-export const ledgerTable = 'create table simulation_ledger (position bigint not null, consumer_life text not null)';
-
-export function ledger(service: string, process: string): Consumer<SqlExecutor> {
-  return {
-    name: `${service}.simulation-ledger`,
-    async apply(events, tx) {
-      for (const event of events) await tx.query('insert into simulation_ledger values ($1, $2)', [event.position, process]);
-    },
-  };
-}
 
 /** Each event took effect once, in each service. */
 export function effectsHappenOnce(databases: Databases, services: readonly string[], events: readonly RecordedEvent[]): void {
@@ -46,19 +34,18 @@ export function nothingIsParked(databases: Databases, services: readonly string[
 }
 
 /** Made again from the log beside the live tables, each projection is what it was: by the product's own comparison. */
-export async function rebuiltEqualsLive({ agenda }: Simulation, consumers: readonly RunningProjection[]): Promise<void> {
+export async function rebuiltEqualsLive(agenda: Agenda, consumers: readonly RunningProjection[]): Promise<void> {
   for (const consumer of consumers) {
     const { isProjection } = await consumer.status();
     if (!isProjection) continue;
-    let outcome: { verdict?: ProjectionVerdict; error?: unknown } | undefined;
+    let outcome: { verdict?: ProjectionVerdict; error: string } | undefined;
     consumer.compare().then(
-      (verdict) => (outcome = { verdict }),
-      (error: unknown) => (outcome = { error }),
+      (verdict) => (outcome = { verdict, error: '' }),
+      (error: unknown) => (outcome = { error: AppError.from(error).message }),
     );
     await agenda.until(agenda.nowMs + compareMsMax, () => outcome !== undefined);
-    const { verdict, error } = outcome ?? {};
-    if (verdict === undefined)
-      throw new BrokenInvariant('rebuilt equals live', `${consumer.name} could not be compared: ${String(error ?? 'it took too long')}`);
+    const { verdict, error } = outcome ?? { error: 'it took too long' };
+    if (verdict === undefined) throw new BrokenInvariant('rebuilt equals live', `${consumer.name} could not be compared: ${error}`);
     if (verdict.differences > 0) throw new BrokenInvariant('rebuilt equals live', JSON.stringify(verdict));
   }
 }

@@ -16,7 +16,7 @@ export function statusIsTheFold(simulation: Simulation, events: readonly Recorde
     const { name, uid = '' } = application.metadata;
     const stream = applicationStream({ namespace: controlNamespace, name, uid });
     const folded = events.filter((event) => event.stream === stream).reduce(evolveApplicationStatus, initialApplicationStatus);
-    const [shown, told] = [essence((application['status'] ?? {}) as Shown), essence(folded as Shown)];
+    const [shown, told] = [essence(application['status'] ?? {}), essence(folded)];
     if (shown !== told) throw new BrokenInvariant('the status is the fold of the log', `${name} shows ${shown}, the log says ${told}`);
   }
 }

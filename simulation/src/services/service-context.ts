@@ -9,6 +9,7 @@ import {
   sqlExecutorOf,
   transactionsOf,
   upcastAnnouncements,
+  type PostgresEventLog,
   type RunningConsumer,
 } from '@plumbline/event-log';
 import { makeEventMaker, type ServiceContext } from '@plumbline/platform';
@@ -47,8 +48,9 @@ export function serviceContext<C>(
   const log = outside.loggerOf(process);
   const bus = network.busOf(process, log);
   const announcements = upcastAnnouncements(makeAnnouncements(bus, { key: announcementKey(key), metrics: noMetrics }), upcast);
-  const eventLog = makePostgresEventLog({ connection: databases.logPool, announce: announceOn(bus, { key: announcementKey(key) }), upcast });
-  const transaction = eventLog.announcing(transactionsOf(databases.poolOf(service)));
+  const soundLog = makePostgresEventLog({ connection: databases.logPool, announce: announceOn(bus, { key: announcementKey(key) }), upcast });
+  const eventLog = outside.plant === 'no-fence' ? unfenced(soundLog) : soundLog;
+  const transaction = soundLog.announcing(transactionsOf(databases.poolOf(service)));
   const sound = makePostgresCheckpoints({ schema: schemaOf(service), transaction });
   const checkpoints: typeof sound = outside.plant === 'skip-checkpoint' ? { ...sound, move: () => Promise.resolve(true) } : sound;
   const clock = (): number => Date.now();
@@ -98,3 +100,9 @@ export function serviceContext<C>(
     shutdown: new AbortController().signal,
   };
 }
+
+/** A log that takes appends from whoever believes that he owns something. */
+const unfenced = (log: PostgresEventLog): PostgresEventLog => ({
+  ...log,
+  append: (batch, { fence: _, ...options } = {}) => log.append(batch, options),
+});

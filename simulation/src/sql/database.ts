@@ -2,7 +2,7 @@ import { makePostgresEventLog, migrateConsumers, migrateEventLog, sqlExecutorOf 
 import type { ServiceDefinition } from '@plumbline/platform';
 import type { Pool as PgPool } from 'pg';
 import { DataSource } from 'typeorm';
-import { ledgerTable } from '../invariants/projection-invariants.ts';
+import { ledgerTable } from './ledger.ts';
 import { Pool, type SqlAccess } from './pg-driver.ts';
 import { SqlServer } from './sql-server.ts';
 
@@ -78,7 +78,7 @@ async function makeFirstPartition(server: SqlServer, logPool: PgPool, read: (sql
 async function openDatabase(access: SqlAccess, { name, entities, migrations }: Definition): Promise<DataSource> {
   const schema = schemaOf(name);
   const pool = new Pool(access, '');
-  await migrateConsumers(sqlExecutorOf(pool as unknown as PgPool), schema);
+  await migrateConsumers(sqlExecutorOf(pool), schema);
   const database = new DataSource({
     type: 'postgres',
     driver: {

@@ -177,7 +177,7 @@ export class SqlServer {
 
 function resultOf({ rows, tag, error }: Answer, columns: readonly Column[]): SqlResult {
   if (error !== undefined) throw new SqlError(error.code, error.message);
-  const parsers = columns.map(({ typeId }) => pg.types.getTypeParser(typeId, 'text') as (text: string) => unknown);
+  const parsers = columns.map(({ typeId }) => pg.types.getTypeParser(typeId as never, 'text') as (text: string) => unknown);
   const words = tag.split(' ');
   return {
     rows: rows.map((row) => Object.fromEntries(row.map((value, i) => [columns[i]!.name, value === null ? null : parsers[i]!(value)]))),

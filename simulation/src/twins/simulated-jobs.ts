@@ -112,7 +112,7 @@ export class SimulatedJobs {
     if (worker === undefined) return;
     job.isActive = true;
     const times = this.#faults.happens('duplicate') ? 2 : 1;
-    const done = (isDone: boolean): void => {
+    const ended = (isDone: boolean): void => {
       if (queue.jobs.get(key) !== job || !worker.process.isAlive) return;
       job.isActive = false;
       if (!isDone && ++job.failures < worker.attemptsMax) job.dueMs = this.#agenda.nowMs + Math.min(60_000, worker.backoffMs * 2 ** (job.failures - 1));
@@ -122,8 +122,8 @@ export class SimulatedJobs {
       worker.process.run(
         () =>
           void worker.handle(key).then(
-            () => done(true),
-            () => done(false),
+            () => ended(true),
+            () => ended(false),
           ),
       );
   }

@@ -12,7 +12,7 @@ export function someFiles(path: string, random: Random): Files {
   const maps = random.integer(1, 4);
   for (let i = 0; i < maps; i++) {
     const wave = random.chance(0.3) ? random.integer(-1, 2) : undefined;
-    files[`${path}/map-${i}.yaml`] = yamlOf('v1', 'ConfigMap', `${path}-map-${i}`, { data: { value: String(random.integer(0, 9)), other: 'x' } }, wave);
+    files[`${path}/map-${i}.yaml`] = yamlOf('v1', 'ConfigMap', `${path}-map-${i}`, { data: { value: String(random.integer(0, 9)), other: 'x' } }, inWave(wave));
   }
   if (random.chance(0.5)) files[`${path}/secret.yaml`] = yamlOf('v1', 'Secret', `${path}-secret`, { stringData: { password: canary } });
   if (random.chance(0.4)) files[`${path}/deployment.yaml`] = deployment(path, random.integer(1, 3), random.integer(1, 3));
@@ -20,11 +20,13 @@ export function someFiles(path: string, random: Random): Files {
   return files;
 }
 
-const yamlOf = (apiVersion: string, kind: string, name: string, rest: object, wave?: number, annotations: object = {}): string =>
+const inWave = (wave: number | undefined): object => (wave === undefined ? {} : { 'argocd.argoproj.io/sync-wave': String(wave) });
+
+const yamlOf = (apiVersion: string, kind: string, name: string, rest: object, annotations: object = {}): string =>
   JSON.stringify({
     apiVersion,
     kind,
-    metadata: { name, annotations: { ...annotations, ...(wave === undefined ? {} : { 'argocd.argoproj.io/sync-wave': String(wave) }) } },
+    metadata: { name, annotations },
     ...rest,
   });
 
@@ -39,7 +41,7 @@ function deployment(path: string, replicas: number, version: number): string {
 function hook(path: string, phase: string): string {
   const spec = { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image: 'example.org/hook:1' }] } } };
   const annotations = { 'argocd.argoproj.io/hook': phase, 'argocd.argoproj.io/hook-delete-policy': 'BeforeHookCreation' };
-  return yamlOf('batch/v1', 'Job', `${path}-hook`, { spec }, undefined, annotations);
+  return yamlOf('batch/v1', 'Job', `${path}-hook`, { spec }, annotations);
 }
 
 export const isHook = (object: KubeObject): boolean => object.metadata.annotations?.['argocd.argoproj.io/hook'] !== undefined;
