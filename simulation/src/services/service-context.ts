@@ -104,5 +104,5 @@ export function serviceContext<C>(
 /** A log that takes appends from whoever believes that he owns something. */
 const unfenced = (log: PostgresEventLog): PostgresEventLog => ({
   ...log,
-  append: (batch, { fence: _, ...options } = {}) => log.append(batch, options),
+  append: (batch, { tx } = {}) => log.append(batch, tx === undefined ? {} : { tx }),
 });

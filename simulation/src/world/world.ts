@@ -179,7 +179,8 @@ export class World {
     const simulation = this.#simulation;
     const { agenda, cluster } = simulation;
     const lastsMs = this.#random.integer(200, 15_000);
-    const kind = this.#random.pick(['watch', 'jobs', 'bus', 'git', 'lease', 'crash', 'crash', 'crash'] as const);
+    const picked = this.#random.pick(['watch', 'jobs', 'bus', 'git', 'crash', 'crash', 'crash'] as const);
+    const kind = lastsMs % 8 === 0 ? 'lease' : picked;
     switch (kind) {
       case 'watch': {
         const isTooOld = this.#random.chance(0.5);
