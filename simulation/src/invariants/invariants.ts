@@ -1,5 +1,6 @@
 import type { Simulation } from '../simulation.ts';
 import type { World } from '../world/world.ts';
+import { applicationRef } from '../world/applications.ts';
 import { BrokenInvariant } from './broken-invariant.ts';
 import { noCommandIsLost, syncsEnd } from './command-invariants.ts';
 import { chainVerifies, LogWatch, readLog } from './log-invariants.ts';
@@ -38,7 +39,7 @@ export class Invariants {
     const events = readLog(databases);
     this.#log.look(events);
     await chainVerifies(databases);
-    noCommandIsLost(events, this.#world);
+    noCommandIsLost(events, this.#world, (application, uid) => this.#simulation.cluster.get(applicationRef(application))?.metadata.uid === uid);
     syncsEnd(events);
     nothingIsParked(databases, services);
     effectsHappenOnce(databases, services, events);
