@@ -37,6 +37,8 @@ export async function runSeed(seed: number, databases: Databases, options: Simul
     await agenda.until(agenda.nowMs + 10_000, () => simulation.isRunning());
     faults.isActive = true;
     world.begin();
+    // A fence that nothing leans against is missed by nobody.
+    if (options.plant === 'no-fence') for (let s = 1; s < 20; s += 2) agenda.in(s * 1_000, 'takes the lease', () => world.takeLease(1_000));
     const endMs = agenda.nowMs + plan.troubleMs;
     while (agenda.nowMs < endMs) {
       await agenda.until(Math.min(endMs, agenda.nowMs + limits.lookMs));

@@ -165,10 +165,10 @@ export class World {
   }
 
   /** Another instance, somewhere else, believes that the owner is dead: it owns the cluster for a while, and does nothing. */
-  #takeLease(lastsMs: number): void {
+  takeLease(lastsMs: number): void {
     const { agenda, databases } = this.#simulation;
     // Between two transactions, as PostgreSQL would have it.
-    if (!databases.access.server.isIdle()) return void agenda.in(1, 'the lease is not free', () => this.#takeLease(lastsMs));
+    if (!databases.access.server.isIdle()) return void agenda.in(1, 'the lease is not free', () => this.takeLease(lastsMs));
     this.#simulation.count('lease taken');
     this.#simulation.line('WORLD another instance takes the lease');
     const sql = `update log.lease set owner = 'syncer-elsewhere', epoch = epoch + 1, expires_at = clock_timestamp() + $1::interval`;
@@ -207,7 +207,7 @@ export class World {
         return;
       }
       case 'lease':
-        return this.#takeLease(lastsMs);
+        return this.takeLease(lastsMs);
       case 'crash':
         return simulation.crashService(this.#random.pick([...simulation.places.keys()]));
     }
