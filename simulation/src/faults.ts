@@ -19,6 +19,7 @@ export type FaultKind =
   | 'wipe jobs'
   | 'bus away'
   | 'git away'
+  | 'lease taken'
   | 'crash';
 
 export const faultKinds: readonly FaultKind[] = [
@@ -34,6 +35,7 @@ export const faultKinds: readonly FaultKind[] = [
   'wipe jobs',
   'bus away',
   'git away',
+  'lease taken',
   'crash',
 ];
 
@@ -107,7 +109,7 @@ export class Faults {
         if (this.#fails('error before')) return void agenda.in(this.latencyMs(), `${name} failed`, () => (caller.isAlive ? reject(failure()) : undefined));
         outside(() => Promise.resolve().then(effect)).then(
           (value) => answer(() => resolve(value)),
-          (error: Error) => answer(() => reject(error)),
+          (error: unknown) => answer(() => reject(error instanceof Error ? error : new Error(String(error)))),
         );
       });
     });

@@ -1,5 +1,6 @@
 import { Simulation, type SimulationOptions } from './simulation.ts';
 import type { Databases } from './sql/database.ts';
+import type { Plant } from './plants.ts';
 import type { Finding } from './invariants/broken-invariant.ts';
 import { Invariants } from './invariants/invariants.ts';
 import { prunedWrongly } from './invariants/prune-watch.ts';
@@ -36,6 +37,8 @@ export async function runSeed(seed: number, databases: Databases, options: Simul
     await agenda.until(agenda.nowMs + 10_000, () => simulation.isRunning());
     faults.isActive = true;
     world.begin();
+    // A fence that nothing leans against is missed by nobody.
+    if (options.plant === 'no-fence') for (let s = 1; s < 20; s += 2) agenda.in(s * 1_000, 'takes the lease', () => world.takeLease(1_000));
     const endMs = agenda.nowMs + plan.troubleMs;
     while (agenda.nowMs < endMs) {
       await agenda.until(Math.min(endMs, agenda.nowMs + limits.lookMs));
@@ -54,7 +57,10 @@ export async function runSeed(seed: number, databases: Databases, options: Simul
     }
     if (problem !== undefined)
       finding = { invariant: 'everything converges', message: `after ${limits.convergeMs / 60_000} minutes without faults: ${problem}` };
-    else await invariants.atTheEnd();
+    else {
+      if (options.plant !== undefined) tamper(databases, options.plant);
+      await invariants.atTheEnd();
+    }
   } catch (error) {
     finding = isFinding(error)
       ? error.finding
@@ -73,3 +79,9 @@ export async function runSeed(seed: number, databases: Databases, options: Simul
 }
 
 const isFinding = (error: unknown): error is { finding: Finding } => error instanceof Error && 'finding' in error;
+
+/** Bugs that no code of the simulation passes by: somebody at the tables. */
+function tamper({ access: { server } }: Databases, plant: Plant): void {
+  if (plant === 'rewrite-fact') server.asReplica(() => server.simple(`update log.event set data = '{}' where position = 2`));
+  if (plant === 'lose-row') server.simple('delete from api.landmark');
+}

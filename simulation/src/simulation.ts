@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { makeMemoryBlobStore, makeSealer } from '@plumbline/blobs';
 import { AppError, blobScope, type Logger } from '@plumbline/contracts';
-import type { Consumer, SqlExecutor } from '@plumbline/event-log';
+import type { RunningConsumer } from '@plumbline/event-log';
 import { MemoryCluster, type ObjectRef } from '@plumbline/kube';
 import { Faults, noFaults, type FaultKind } from './faults.ts';
 import type { Finding } from './invariants/broken-invariant.ts';
@@ -11,7 +11,7 @@ import type { Plant } from './plants.ts';
 import { Random } from './random.ts';
 import { startServiceIn, type ServiceName, type Started, type Surroundings } from './services/start-services.ts';
 import type { Databases } from './sql/database.ts';
-import type { SqlResult } from './sql/sql-server.ts';
+import type { DoneStatement } from './sql/pg-driver.ts';
 import { Agenda } from './time/agenda.ts';
 import { Process } from './time/process.ts';
 import { enter } from './time/virtual-time.ts';
@@ -56,8 +56,6 @@ export class Simulation {
   readonly said: string[] = [];
   /** Invariants that were broken in the middle of something. */
   readonly violations: Finding[] = [];
-  /** Every consumer that any life of a service ran, by name. */
-  readonly consumers = new Map<string, Consumer<SqlExecutor>>();
   /** Looks at a deletion that a syncer asks for. */
   onDelete: (ref: ObjectRef) => string | undefined = () => undefined;
   /** The last steps, newest last. */
@@ -65,7 +63,7 @@ export class Simulation {
   readonly #trace = createHash('sha256');
   readonly #surroundings: Surroundings;
   readonly #options: SimulationOptions;
-  readonly #running = new Map<Process, { name: string; position(): number }[]>();
+  readonly #running = new Map<Process, RunningConsumer[]>();
   #lives = 0;
 
   constructor(seed: number, databases: Databases, options: SimulationOptions = {}) {
@@ -88,7 +86,7 @@ export class Simulation {
     this.network = new SimulatedNetwork(this.faults, agenda, (text) => void this.said.push(text));
     this.jobs = new SimulatedJobs(this.faults, agenda);
     databases.access.faults = this.faults;
-    databases.access.observe = (process, sql, values, result) => this.#observe(process, sql, values, result);
+    databases.access.observe = (process, done) => this.#observe(process, done);
     this.#surroundings = this.#makeSurroundings();
     for (const name of ['argocd', 'default']) this.cluster.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, {});
   }
@@ -157,7 +155,7 @@ export class Simulation {
   }
 
   /** The consumers that run now, each with how far it is. */
-  running(): { name: string; position(): number }[] {
+  running(): RunningConsumer[] {
     return [...this.places.values()].flatMap(({ process }) => (process.isAlive ? (this.#running.get(process) ?? []) : []));
   }
 
@@ -165,13 +163,11 @@ export class Simulation {
     if (message !== undefined) this.violations.push({ invariant, message });
   }
 
-  #observe(process: string, sql: string, values: readonly unknown[], result: SqlResult): void {
-    if (!sql.includes('log.append(')) return;
-    const appended = appendedBy(values, result);
-    if (appended.length === 0) return;
-    this.line(`LOG ${process} appends ${appended.map(({ type, stream }) => `${type} to ${stream}`).join(', ')}`);
-    const streams = appended.map(({ stream }) => stream);
-    this.violate('no append by a former owner', appendedByFormerOwner(this.databases, process, streams));
+  #observe(process: string, done: DoneStatement): void {
+    const appended = appendedBy(done);
+    if (appended === undefined) return;
+    this.line(`LOG ${process} appends ${appended.map(({ type, stream }) => `${type} to ${stream}`).join()}`);
+    this.violate('no append by a former owner', appendedByFormerOwner(this.databases, process, appended));
   }
 
   #makeSurroundings(): Surroundings {
@@ -199,10 +195,7 @@ export class Simulation {
       },
       loggerOf: (process) => this.#loggerOf(process),
       exit: (process) => this.crash(process, 'ended itself'),
-      consumes: (process, consumer, started) => {
-        this.consumers.set(consumer.name, consumer);
-        this.#running.set(process, [...(this.#running.get(process) ?? []), { name: consumer.name, position: () => started.position() }]);
-      },
+      consumes: (process, started) => void this.#running.set(process, [...(this.#running.get(process) ?? []), started]),
       deletes: (process, ref) => {
         if (process.name.startsWith('syncer-')) this.violate('nothing is pruned that is wanted', this.onDelete(ref));
       },

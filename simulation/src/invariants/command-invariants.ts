@@ -5,7 +5,11 @@ import type { World } from '../world/world.ts';
 import { BrokenInvariant } from './broken-invariant.ts';
 
 /** What api said yes to is in the log, with its outcome, and was done: or the application it was about is gone. */
-export function noCommandIsLost(events: readonly RecordedEvent[], world: World): void {
+export function noCommandIsLost(
+  events: readonly RecordedEvent[],
+  world: Pick<World, 'acknowledged'>,
+  isThere: (application: string, uid: string) => boolean,
+): void {
   const invariant = 'no acknowledged command is lost';
   for (const { user, application, uid } of world.acknowledged) {
     const own = events.filter(({ metadata }) => metadata.actor === user);
@@ -14,7 +18,9 @@ export function noCommandIsLost(events: readonly RecordedEvent[], world: World):
       if (!types.includes(type)) throw new BrokenInvariant(invariant, `${user} asked to sync ${application} and was told yes, but there is no ${type}`);
     }
     const stream = applicationStream({ namespace: controlNamespace, name: application, uid });
-    const isGone = events.some((event) => event.stream === stream && event.type === 'ApplicationDeleted');
+    const isDeleted = events.some((event) => event.stream === stream && event.type === 'ApplicationDeleted');
+    // Deleted before a syncer that was down ever saw it: its stream never began.
+    const isGone = isDeleted || (!isThere(application, uid) && !events.some((event) => event.stream === stream));
     if (!isGone && !own.some((event) => event.stream === stream && event.type === 'SyncRequested'))
       throw new BrokenInvariant(invariant, `${user} asked to sync ${application} and was told yes, but no sync was requested`);
   }

@@ -1,5 +1,6 @@
 import type { Simulation } from '../simulation.ts';
 import type { World } from '../world/world.ts';
+import { applicationRef } from '../world/applications.ts';
 import { BrokenInvariant } from './broken-invariant.ts';
 import { noCommandIsLost, syncsEnd } from './command-invariants.ts';
 import { chainVerifies, LogWatch, readLog } from './log-invariants.ts';
@@ -31,20 +32,20 @@ export class Invariants {
 
   /** @throws BrokenInvariant */
   async atTheEnd(): Promise<void> {
-    const { agenda, databases, said, jobs, consumers } = this.#simulation;
+    const { agenda, databases, said, jobs } = this.#simulation;
     await this.whileRunning();
     const isStill = await agenda.until(agenda.nowMs + 60_000, () => databases.access.server.isIdle() && this.#isCaughtUp());
     if (!isStill) throw new BrokenInvariant('every consumer catches up', this.#laggards().join(', '));
     const events = readLog(databases);
     this.#log.look(events);
     await chainVerifies(databases);
-    noCommandIsLost(events, this.#world);
+    noCommandIsLost(events, this.#world, (application, uid) => this.#simulation.cluster.get(applicationRef(application))?.metadata.uid === uid);
     syncsEnd(events);
     nothingIsParked(databases, services);
     effectsHappenOnce(databases, services, events);
     statusIsTheFold(this.#simulation, events);
     noSecretIsSeen(databases, [...said, jobs.contents()]);
-    await rebuiltEqualsLive(databases, consumers, events);
+    await rebuiltEqualsLive(agenda, this.#simulation.running());
   }
 
   #isCaughtUp(): boolean {
@@ -55,7 +56,7 @@ export class Invariants {
     const [head] = this.#simulation.databases.read<{ position: string }>('select position from log.head');
     return this.#simulation
       .running()
-      .filter(({ position }) => position() < Number(head?.position))
-      .map(({ name, position }) => `${name} is at ${position()} of ${head?.position}`);
+      .filter((consumer) => consumer.position() < Number(head?.position))
+      .map((consumer) => `${consumer.name} is at ${consumer.position()} of ${head?.position}`);
   }
 }

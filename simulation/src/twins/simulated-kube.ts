@@ -35,7 +35,11 @@ export function simulatedKube(cluster: MemoryCluster, process: Process, { faults
         if (plant === 'log-objects') noticed.loggerOf(process).info('applies', { object });
         return client.apply(object, plant === 'apply-nothing' ? { ...options, dryRun: true } : options);
       }),
-    mergePatch: (ref, patch, options) => call(`patch ${ref.kind} ${ref.name}`, () => client.mergePatch(ref, patch, options)),
+    mergePatch: (ref, patch, options) =>
+      call(`patch ${ref.kind} ${ref.name}`, () => {
+        const { operation, ...rest } = patch as Record<string, unknown>;
+        return client.mergePatch(ref, plant === 'lose-operation' && operation != null ? rest : patch, options);
+      }),
     replace: (object, options) => call(`replace ${object.kind} ${object.metadata.name}`, () => client.replace(object, options)),
     delete: (ref, options) =>
       call(`delete ${ref.kind} ${ref.name}`, () => {

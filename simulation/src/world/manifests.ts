@@ -12,7 +12,7 @@ export function someFiles(path: string, random: Random): Files {
   const maps = random.integer(1, 4);
   for (let i = 0; i < maps; i++) {
     const wave = random.chance(0.3) ? random.integer(-1, 2) : undefined;
-    files[`${path}/map-${i}.yaml`] = yamlOf('v1', 'ConfigMap', `${path}-map-${i}`, { data: { value: String(random.integer(0, 9)), other: 'x' } }, waveOf(wave));
+    files[`${path}/map-${i}.yaml`] = yamlOf('v1', 'ConfigMap', `${path}-map-${i}`, { data: { value: String(random.integer(0, 9)), other: 'x' } }, inWave(wave));
   }
   if (random.chance(0.5)) files[`${path}/secret.yaml`] = yamlOf('v1', 'Secret', `${path}-secret`, { stringData: { password: canary } });
   if (random.chance(0.4)) files[`${path}/deployment.yaml`] = deployment(path, random.integer(1, 3), random.integer(1, 3));
@@ -20,7 +20,7 @@ export function someFiles(path: string, random: Random): Files {
   return files;
 }
 
-const waveOf = (wave: number | undefined): object => (wave === undefined ? {} : { 'argocd.argoproj.io/sync-wave': String(wave) });
+const inWave = (wave: number | undefined): object => (wave === undefined ? {} : { 'argocd.argoproj.io/sync-wave': String(wave) });
 
 const yamlOf = (apiVersion: string, kind: string, name: string, rest: object, annotations: object = {}): string =>
   JSON.stringify({

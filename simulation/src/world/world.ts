@@ -165,11 +165,23 @@ export class World {
       );
   }
 
+  /** Another instance, somewhere else, believes that the owner is dead: it owns the cluster for a while, and does nothing. */
+  takeLease(lastsMs: number): void {
+    const { agenda, databases } = this.#simulation;
+    // Between two transactions, as PostgreSQL would have it.
+    if (!databases.access.server.isIdle()) return void agenda.in(1, 'the lease is not free', () => this.takeLease(lastsMs));
+    this.#simulation.count('lease taken');
+    this.#simulation.line('WORLD another instance takes the lease');
+    const sql = `update log.lease set owner = 'syncer-elsewhere', epoch = epoch + 1, expires_at = clock_timestamp() + $1::interval`;
+    databases.read(sql, [`${lastsMs} milliseconds`]);
+  }
+
   #outage(): void {
     const simulation = this.#simulation;
     const { agenda, cluster } = simulation;
     const lastsMs = this.#random.integer(200, 15_000);
-    const kind = this.#random.pick(['watch', 'jobs', 'bus', 'git', 'crash', 'crash', 'crash'] as const);
+    const picked = this.#random.pick(['watch', 'jobs', 'bus', 'git', 'crash', 'crash', 'crash'] as const);
+    const kind = lastsMs % 8 === 0 ? 'lease' : picked;
     switch (kind) {
       case 'watch': {
         const isTooOld = this.#random.chance(0.5);
@@ -195,6 +207,8 @@ export class World {
         agenda.in(lastsMs, 'git again', () => void (remote.isAway = false));
         return;
       }
+      case 'lease':
+        return this.takeLease(lastsMs);
       case 'crash':
         return simulation.crashService(this.#random.pick([...simulation.places.keys()]));
     }

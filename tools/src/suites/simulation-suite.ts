@@ -5,7 +5,7 @@ import { runCommand } from './command.ts';
 import { honest, type Outcome } from './suite.ts';
 
 /** No new seed begins after this; the fixed ones come first. */
-const secondsMax = 45;
+const secondsMax = 30;
 
 /** Seeds of the simulator: the fixed ones, fresh ones, and planted bugs that it has to find. */
 export async function runSimulation(): Promise<Outcome> {
