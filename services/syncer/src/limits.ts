@@ -33,6 +33,8 @@ export const limits = {
   leaseMs: 15_000,
   /** How long after a take-over a request of the former owner may still land: the API server ends one after a minute. */
   lateWriteMs: 60_000,
+  /** A renderer that does not answer for so long is asked again; it may have been killed. */
+  renderAskMs: 10_000,
   /** Of one application, between two looks at it. */
   lateWritesKeptMax: 100,
   catchUpMs: 120_000,

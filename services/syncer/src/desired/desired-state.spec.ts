@@ -1,9 +1,10 @@
 import { makeMemoryBlobStore, makeSealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
-import { blobScope, canonicalJson, type Application } from '@plumbline/contracts';
+import { AppError, blobScope, canonicalJson, type Application } from '@plumbline/contracts';
 import type { Discovery } from '@plumbline/kube';
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { limits } from '../limits.ts';
 import { makeDesiredStates } from './desired-state.ts';
 
 const discovery: Discovery = {
@@ -35,4 +36,26 @@ it('takes what was rendered', async () => expect(await load(text)).toBe(1));
 // Whoever could write into the blob store could once say what is applied.
 it('refuses a manifest set that is not what its address says', async () => {
   await expect(load(text.replace('"a"', '"b"'))).rejects.toMatchObject({ code: 'manifest-invalid' });
+});
+
+// A render that a killed renderer had in hand was waited for a whole minute, and the sync with it.
+it('asks again when nobody answers, and takes a failure for one', async () => {
+  const late = new AppError('deadline-exceeded', 'no answer', { retry: 'later', details: { deadlineMs: limits.renderAskMs } });
+  const answers: (AppError | { manifestSet: string })[] = [late, late, { manifestSet: 'set' }, new AppError('deadline-exceeded', 'the engine took too long')];
+  let asked = 0;
+  const call = async () => {
+    const answer = answers[asked++]!;
+    if (answer instanceof AppError) throw answer;
+    return answer;
+  };
+  const states = makeDesiredStates({
+    bus: { call } as unknown as Bus,
+    blobs: makeMemoryBlobStore(),
+    sealer: makeSealer(Buffer.alloc(32)),
+    kube: { discover: async () => discovery },
+  });
+  const render = () => states.render(application, 'spec', { repository: 'r', commit: 'c', tree: 't' }, false);
+  expect([await render(), asked]).toEqual(['set', 3]);
+  await expect(render()).rejects.toThrow('the engine took too long');
+  expect(asked).toBe(4);
 });

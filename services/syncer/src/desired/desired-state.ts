@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
-import type { Application, ApplicationSpec, IgnoreDifference, ManifestSet } from '@plumbline/contracts';
+import type { Application, ApplicationSpec, IgnoreDifference, ManifestSet, ReplyOf, RequestOf } from '@plumbline/contracts';
 import { AppError, blobScope, canonicalJson, renderManifests } from '@plumbline/contracts';
 import type { Discovery, KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
@@ -60,7 +60,7 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
   return {
     async render(application, sealedSpec, target, isHard) {
       const discovery = await kube.discover();
-      const { manifestSet: id } = await bus.call(renderManifests, {
+      const { manifestSet: id } = await askRenderer(bus, {
         application: `${application.metadata.namespace ?? ''}/${application.metadata.name}`,
         ...target,
         sealedSpec,
@@ -80,6 +80,22 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
       return state;
     },
   };
+}
+
+/**
+ * A renderer that was killed in the middle answers nobody, so it is asked again before the deadline; one that is still at
+ * it answers all who ask for the same (it renders once).
+ */
+async function askRenderer(bus: Bus, request: RequestOf<typeof renderManifests>): Promise<ReplyOf<typeof renderManifests>> {
+  const until = performance.now() + renderManifests.deadlineMs;
+  for (;;) {
+    try {
+      return await bus.call(renderManifests, request, { deadlineMs: limits.renderAskMs });
+    } catch (error) {
+      const isSilence = AppError.is(error) && error.code === 'deadline-exceeded' && error.details['deadlineMs'] === limits.renderAskMs;
+      if (!isSilence || performance.now() >= until) throw error;
+    }
+  }
 }
 
 /** A manifest set is what its address says, or it is not applied: whoever can write into the store can't say what runs. */
