@@ -7,14 +7,14 @@ export interface Arguments {
   isTraced: boolean;
   /** A bug that is planted, to see that it is found. */
   plant?: string;
-  /** No new seed begins after this; undefined: all are run. */
+  /** No new seed but the fixed ones begins after this; undefined: all are run. */
   secondsMax?: number;
   /** Plant each known bug as well, and see that it is found. */
   findsPlants: boolean;
 }
 
 /** Seeds that CI always runs, besides fresh ones: among them those that found something once. */
-export const fixedSeeds: readonly number[] = [1, 2, 3, 4, 5, 6, 17, 212];
+export const fixedSeeds: readonly number[] = [17, 212, 1051, 1];
 
 const freshInCi = 8;
 
