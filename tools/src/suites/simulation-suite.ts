@@ -4,7 +4,7 @@ import { checkoutRoot } from '../platform/paths.ts';
 import { runCommand } from './command.ts';
 import { honest, type Outcome } from './suite.ts';
 
-/** No new seed begins after this; the fixed ones come first. */
+/** No fresh seed begins after this; the fixed ones always run. */
 const secondsMax = 30;
 
 /** Seeds of the simulator: the fixed ones, fresh ones, and planted bugs that it has to find. */
