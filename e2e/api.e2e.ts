@@ -26,8 +26,12 @@ test('a sync by hand: list, get, sync, manifests and resource tree', async () =>
 
   const list = await shop.api.get<{ items: Application[] }>('/api/v1/applications');
   expect(list.items.map((application) => application.metadata.name)).toContain(shop.name);
-  const before = await shop.api.get<Application>(`/api/v1/applications/${shop.name}`);
-  expect(before.status).toMatchObject({ sync: { status: 'OutOfSync' } });
+  // api has a read model of its own, which may come a moment after what the cluster shows.
+  await eventually('api says the same', async (note) => {
+    const { status } = await shop.api.get<Application>(`/api/v1/applications/${shop.name}`);
+    note(status);
+    return status?.sync?.status === 'OutOfSync' ? true : undefined;
+  });
 
   const synced = await shop.api.call('POST', `/api/v1/applications/${shop.name}/sync`, { body: { prune: false } });
   expect(synced.status).toBe(200);
