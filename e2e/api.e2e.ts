@@ -30,7 +30,7 @@ test('a sync by hand: list, get, sync, manifests and resource tree', async () =>
   await eventually('api says the same', async (note) => {
     const { status } = await shop.api.get<Application>(`/api/v1/applications/${shop.name}`);
     note(status);
-    return status?.sync?.status === 'OutOfSync' ? true : undefined;
+    return (status as { sync?: { status: string } } | undefined)?.sync?.status === 'OutOfSync' ? true : undefined;
   });
 
   const synced = await shop.api.call('POST', `/api/v1/applications/${shop.name}/sync`, { body: { prune: false } });
