@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { checkoutRoot, platformVersion } from '@plumbline/tools';
-import { allCases } from './cases/all.ts';
+import { allCases, quickCases } from './cases/all.ts';
 import type { FaultCase } from './cases/fault-case.ts';
 import { waitForConvergence } from './invariants/convergence.ts';
 import { EventReader } from './invariants/event-reader.ts';
@@ -22,7 +22,6 @@ import { startWorld } from './world/world.ts';
  */
 const stateDir = join(checkoutRoot, '.plumbline', 'faults');
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
-process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   let options: FaultOptions | undefined;
@@ -40,7 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
     for (const { id, rows, title } of allCases) process.stdout.write(`${id.padEnd(24)} ${rows.join(' ').padEnd(12)} ${title}\n`);
     return 0;
   }
-  const chosen = choose(options.cases);
+  const chosen = options.quick ? allCases.filter(({ id }) => quickCases.has(id)) : choose(options.cases);
   if (chosen.length === 0) {
     tell(`No case is called ${options.cases.join(', ')}; see --list.`);
     return 2;
@@ -72,30 +71,9 @@ async function run(cases: readonly FaultCase[], options: FaultOptions): Promise<
       const result = await runCase(faultCase, { ...parts, random: random.fork(`${faultCase.id} ${round}`), seed: options.seed, scale: options.scale, tell });
       tellResult(result, faultCase);
       results.push(result);
+      // After each: a run that is interrupted has one too.
+      if (options.report) writeReport(results, { ...(await factsOf(parts, options.seed)), minutes: (performance.now() - startedAt) / 60_000 });
     }
-  }
-  const { history } = load.stage;
-  if (options.report) {
-    const facts: ReportFacts = {
-      date: new Date().toISOString().slice(0, 16).replace('T', ' '),
-      seed: options.seed,
-      cores: availableParallelism(),
-      versions: new Map([
-        ['Plumbline', platformVersion()],
-        ['Node', process.versions.node],
-        ['PostgreSQL', versionIn(world.postgres.description)],
-        ['NATS', versionIn(world.nats.description)],
-        ['Redis', versionIn(world.redis.description)],
-        ['Kubernetes', (await world.kube.discover()).serverVersion],
-      ]),
-      minutes: (performance.now() - startedAt) / 60_000,
-      events: (await parts.reader.all()).length,
-      commits: history.pushed.length,
-      acknowledged: history.acknowledged.length,
-      manualEdits: history.manualEdits,
-      subscriberReconnects: load.subscribers.reduce((sum, { reconnects }) => sum + reconnects, 0),
-    };
-    writeFileSync(join(checkoutRoot, 'docs/internals/fault-report.md'), reportOf(allCases, results, facts));
   }
   const failed = results.filter(({ problems }) => problems.length > 0).length;
   tell(`${results.length - failed} of ${results.length} runs passed in ${Math.round((performance.now() - startedAt) / 1000)} s; seed ${options.seed}`);
@@ -112,7 +90,36 @@ function tellResult({ problems, recoveredMs, tookMs, injected, findings, skipped
   for (const problem of problems) tell(`  - ${problem}`);
 }
 
-const versionIn = (description: string): string => /\d+\.\d+(\.\d+)?/.exec(description)?.[0] ?? 'unknown';
+async function factsOf({ world, load, reader }: CheckParts, seed: number): Promise<Omit<ReportFacts, 'minutes'>> {
+  const { history } = load.stage;
+  const versions = new Map([
+    ['Plumbline', platformVersion()],
+    ['Node', process.versions.node],
+    ['PostgreSQL', versionIn(world.postgres.description)],
+    ['NATS', versionIn(world.nats.description)],
+    ['Redis', versionIn(world.redis.description)],
+    ['Kubernetes', (await world.kube.discover()).serverVersion],
+  ]);
+  return {
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+    seed,
+    cores: availableParallelism(),
+    versions,
+    events: (await reader.all()).length,
+    commits: history.pushed.length,
+    acknowledged: history.acknowledged.length,
+    manualEdits: history.manualEdits,
+    subscriberReconnects: load.subscribers.reduce((sum, { reconnects }) => sum + reconnects, 0),
+  };
+}
+
+function writeReport(results: readonly RunResult[], facts: ReportFacts): void {
+  writeFileSync(join(checkoutRoot, 'docs/internals/fault-report.md'), reportOf(allCases, results, facts));
+}
+
+function versionIn(description: string): string {
+  return /\d+\.\d+(\.\d+)?/.exec(description)?.[0] ?? 'unknown';
+}
 
 /** The first signal ends the run after the case that is under way, a second one at once. */
 function onSignals(): AbortSignal {
@@ -126,3 +133,6 @@ function onSignals(): AbortSignal {
   }
   return stopping.signal;
 }
+
+// Last: what is declared by `const` above is there by now.
+process.exitCode = await main(process.argv.slice(2));
