@@ -2,6 +2,8 @@
 export const limits = {
   /** A killed service is started again after this; no back-off: it is us who kill it, again and again. */
   restartAfterMs: 100,
+  /** A killed sync finishes or fails with a reason within this. */
+  endsAfterKillMs: 60_000,
   serviceStopMs: 9_000,
   readyMs: 300_000,
   readyPollMs: 100,
@@ -19,6 +21,7 @@ export const limits = {
   problemsKeptMax: 20,
   feedPageEvents: 1_000,
   dumpRowsPerPage: 500,
+  committedSecretBytesMax: 1_000,
   /** Inflated content that is searched is cut here. */
   inflatedBytesMax: 64 * 1024 * 1024,
   applications: 6,

@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 
 export interface FaultOptions {
   list: boolean;
+  /** Only the short ones that together touch each part. */
+  quick: boolean;
   /** Ids or rows; empty: all. */
   cases: string[];
   runs: number;
@@ -14,6 +16,7 @@ export interface FaultOptions {
 export const usage = `npm run faults [-- options]
 
   --case a,b     only these: ids (--list) or rows of the fault matrix (F16)
+  --quick        nine short cases that together break each part, in about three minutes
   --runs N       each case so many times (default 1)
   --scale N      how often something is repeated within a case (default 1; a full run for the report takes 4: more than 200 kills)
   --seed N       of all choices (default: a fresh one, printed)
@@ -28,6 +31,7 @@ export function parseFaultOptions(args: readonly string[]): FaultOptions | undef
     strict: true,
     options: {
       case: { type: 'string', multiple: true },
+      quick: { type: 'boolean', default: false },
       runs: { type: 'string', default: '1' },
       scale: { type: 'string', default: '1' },
       seed: { type: 'string' },
@@ -39,6 +43,7 @@ export function parseFaultOptions(args: readonly string[]): FaultOptions | undef
   if (values.help) return undefined;
   return {
     list: values.list,
+    quick: values.quick,
     cases: (values.case ?? []).flatMap((text) => text.split(',')).filter((id) => id !== ''),
     runs: wholeNumber('--runs', values.runs, 1_000),
     scale: wholeNumber('--scale', values.scale, 100),

@@ -72,7 +72,7 @@ export const doorCases: readonly FaultCase[] = [
       const service = world.services.get('api')!;
       const { demo, repoUrl, api } = load.stage;
       const { syncPolicy: _, ...spec } = demo.applicationOf(demo.names[0]!, repoUrl).spec;
-      for (let done = 0; done < 4 * scale; done++) {
+      for (let done = 0; done < 2 * scale; done++) {
         await service.whenReady();
         const name = `once-${done}-${randomUUID().slice(0, 8)}`;
         const body = { metadata: { name, namespace: 'argocd' }, spec };

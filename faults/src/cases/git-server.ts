@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GitWorkspace } from '@plumbline/testing';
-import type { FaultCase } from './fault-case.ts';
+import { eventually } from '@plumbline/testing/scenario';
+import type { FaultCase, FaultContext } from './fault-case.ts';
 
 export const gitCases: readonly FaultCase[] = [
   {
@@ -10,13 +11,19 @@ export const gitCases: readonly FaultCase[] = [
     title: 'the Git server answers 503, then 500, for 15 s under load',
     expected: 'the last state goes on being healed; what was pushed meanwhile is found within 60 s',
     boundMs: 90_000,
-    async inject({ world, injected }) {
-      for (const status of [503, 500]) {
-        world.git.setTrouble({ status });
-        injected(`Git server answers ${status}`);
+    async inject(context) {
+      const { world, injected, verify } = context;
+      try {
+        world.git.setTrouble({ status: 503 });
+        injected('Git server answers 503');
+        const [isHealed] = await Promise.all([isHealedMeanwhile(context), sleep(7_500)]);
+        verify('what is changed by hand is healed while Git is away', isHealed);
+        world.git.setTrouble({ status: 500 });
+        injected('Git server answers 500');
         await sleep(7_500);
+      } finally {
+        world.git.setTrouble(undefined);
       }
-      world.git.setTrouble(undefined);
     },
   },
   {
@@ -44,7 +51,7 @@ export const gitCases: readonly FaultCase[] = [
       const { git, history, demo, random: loadRandom } = load.stage;
       // As servers do it for branches that are not protected.
       await new GitWorkspace(join(world.stateDir, 'git', 'demo.git')).git('config', 'receive.denyDeleteCurrent', 'ignore');
-      for (let done = 0; done < 2 * scale; done++) {
+      for (let done = 0; done < 2 * Math.min(scale, 2); done++) {
         const { files, applications } = demo.change(loadRandom);
         await git.commit(files);
         await git.git('commit', '--quiet', '--amend', '--no-edit', '--message=Rewritten');
@@ -80,3 +87,13 @@ export const gitCases: readonly FaultCase[] = [
     check: async ({ world }) => world.setWebhooks(true),
   },
 ];
+
+/** Somebody changes an object by hand; nobody can ask Git what it should be. */
+async function isHealedMeanwhile({ world, load }: FaultContext): Promise<boolean> {
+  const { demo } = load.stage;
+  const ref = { group: '', version: 'v1', kind: 'ConfigMap', namespace: demo.namespaceOf(demo.names[0]!), name: 'keep-0' };
+  const changed = 'while Git is away';
+  await world.kube.mergePatch(ref, { data: { value: changed } }, { fieldManager: 'kubectl-edit' });
+  const value = async (): Promise<unknown> => ((await world.kube.get(ref))?.['data'] as { value?: string } | undefined)?.value;
+  return eventually('healed', async () => ((await value()) === changed ? undefined : true), 30_000).catch(() => false);
+}

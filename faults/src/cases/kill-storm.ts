@@ -38,7 +38,7 @@ export const killCases: readonly FaultCase[] = [
     expected: 'nothing acknowledged is lost; all is as Git says within a minute of the last kill',
     boundMs: 60_000,
     inject: async (context) => {
-      await Promise.all(serviceNames.map((name) => killAgainAndAgain(name, 9 * context.scale, context)));
+      await Promise.all(serviceNames.map((name) => killAgainAndAgain(name, 7 * context.scale, context)));
     },
   },
 ];

@@ -5,21 +5,36 @@ import type { PlatformClient } from '@plumbline/testing/scenario';
 import { Redis } from 'ioredis';
 import type { Pool } from 'pg';
 import { limits } from '../limits.ts';
+import type { Demo } from '../load/demo.ts';
 import type { World } from '../world/world.ts';
 import { findNeedle, needlesOf } from './needles.ts';
 
 /** I8: the canary is in no row, file, log line or answer; only in Kubernetes Secrets and in what Git itself holds. */
-export async function searchCanary(world: World, api: PlatformClient, canary: string, applications: readonly string[]): Promise<string[]> {
+export async function searchCanary(world: World, api: PlatformClient, { canary, names }: Demo): Promise<string[]> {
   const needles = needlesOf(canary);
   const found = await Promise.all([
     searchDatabase(world.database, needles),
+    searchFiles(join(world.stateDir, 'data'), needles, isGitsOwn),
     searchFiles(join(world.stateDir, 'logs'), needles),
     searchFiles(join(world.stateDir, 'nats'), needles),
     searchFiles(join(world.stateDir, 'redis'), needles),
     searchRedis(world.redis.url, needles),
-    searchAnswers(api, applications, needles),
+    searchAnswers(api, names, needles),
   ]);
-  return found.flat().map((place) => `I8: the canary is in ${place}`);
+  const places = found.flat().map((place) => `I8: the canary is in ${place}`);
+  // The one place where it must be: a search that finds nothing anywhere proves nothing.
+  if (!(await isInGitObjects(world.database, needles))) places.push('I8: the search does not find the canary even where Git committed it');
+  return places;
+}
+
+/** What was committed is in the mirror of its repository. */
+const isGitsOwn = (path: string): boolean => path.includes('/mirrors/');
+
+async function isInGitObjects(database: Pool, needles: readonly Buffer[]): Promise<boolean> {
+  const { rows } = await database.query<{ t: string }>(`select t from blobs.blob t where scope like 'git-%' and size_bytes <= $1`, [
+    limits.committedSecretBytesMax,
+  ]);
+  return rows.some(({ t }) => hasNeedle(t, needles));
 }
 
 /** Every row of every table, with its bytes, except Git's own objects: a Secret that was committed is in them. */
@@ -53,12 +68,13 @@ function hasNeedle(row: string, needles: readonly Buffer[]): boolean {
   return [...row.matchAll(/\\x([0-9a-f]{16,})/g)].some(([, hex]) => findNeedle(Buffer.from(hex!, 'hex'), needles) !== undefined);
 }
 
-async function searchFiles(dir: string, needles: readonly Buffer[]): Promise<string[]> {
+async function searchFiles(dir: string, needles: readonly Buffer[], isLeftOut: (path: string) => boolean = () => false): Promise<string[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true }).catch(() => []);
   const found: string[] = [];
   for (const entry of entries) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
+    if (isLeftOut(path)) continue;
     // A file may go while one looks.
     const bytes = await readFile(path).catch(() => Buffer.alloc(0));
     if (findNeedle(bytes, needles) !== undefined) found.push(path);
@@ -86,13 +102,13 @@ async function searchRedis(url: string, needles: readonly Buffer[]): Promise<str
 
 async function searchAnswers(api: PlatformClient, applications: readonly string[], needles: readonly Buffer[]): Promise<string[]> {
   const paths = [
-    '/api/v1/applications',
-    ...applications.flatMap((name) => ['', '/manifests', '/resource-tree'].map((part) => `/api/v1/applications/${name}${part}`)),
+    ...['/api/v1/applications', '/api/v1/consumers', '/api/v1/projects', '/api/v1/settings', '/api/v1/events?limit=1000'],
+    ...applications.flatMap((name) => ['', '/manifests', '/resource-tree', '/explain', '/history'].map((part) => `/api/v1/applications/${name}${part}`)),
   ];
   const found: string[] = [];
   for (const path of paths) {
     const { status, body } = await api.call('GET', path);
-    if (status >= 500) throw new AppError('unavailable', `GET ${path} answered ${status} while the canary was searched`, { retry: 'later' });
+    if (status !== 200) throw new AppError('unavailable', `GET ${path} answered ${status} while the canary was searched`, { retry: 'later' });
     if (findNeedle(Buffer.from(JSON.stringify(body)), needles) !== undefined) found.push(`the answer to GET ${path}`);
   }
   return found;

@@ -5,7 +5,7 @@ import type { World } from '../world/world.ts';
 import { searchCanary } from './canary.ts';
 import { compareProjections } from './consumers.ts';
 import type { EventReader } from './event-reader.ts';
-import { checkAcknowledged, checkCommits, checkOperations, type Commits } from './promises.ts';
+import { checkAcknowledged, checkCommits, checkEndsAfterKills, checkOperations, type Commits } from './promises.ts';
 import { checkProjection } from './projection.ts';
 
 /** What was looked at, and everything that was wrong. */
@@ -58,14 +58,17 @@ export async function checkInvariants({ world, load, reader, survivors }: CheckP
     ...(await checkAcknowledged(await reader.all(), history, kube)),
     ...commits.problems,
     ...checkOperations(events),
+    ...checkEndsAfterKills(events, killsOf(world), limits.endsAfterKillMs),
     ...(await survivors.check(world, load)),
     ...(await checkProjection(world.database, reader, 10_000)),
     ...(await compareProjections(api)),
-    ...(await searchCanary(world, api, demo.canary, demo.names)),
+    ...(await searchCanary(world, api, demo)),
   ];
   const { problems: _, ...counts } = commits;
   return { problems: problems.slice(0, limits.problemsKeptMax), events: verified.to, acknowledged: history.acknowledged.length, commits: counts };
 }
+
+const killsOf = ({ services }: World): number[] => [...services.values()].flatMap(({ killedAt }) => killedAt);
 
 /** I7: every subscriber gets as far as the log was. */
 async function checkSubscribers(load: Load, head: number): Promise<string[]> {

@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '@plumbline/contracts';
 import { describe, expect, it } from 'vitest';
 import { History } from '../load/history.ts';
-import { checkCommits, checkOperations } from './promises.ts';
+import { checkCommits, checkEndsAfterKills, checkOperations } from './promises.ts';
 
 let position = 0;
 const event = (type: string, data: unknown, name = 'web'): RecordedEvent => ({
@@ -45,5 +45,30 @@ describe('checkOperations', () => {
     expect(checkOperations([requested('1', 'a')])).toHaveLength(1);
     expect(checkOperations([requested('1', 'a'), event('SyncFailed', { operationId: '1', phase: 'Error', message: '' })])).toHaveLength(1);
     expect(checkOperations([requested('1', 'a'), event('SyncSucceeded', { operationId: '1', revision: 'a' })])).toEqual([]);
+  });
+});
+
+describe('checkEndsAfterKills', () => {
+  const at = (event: RecordedEvent, seconds: number): RecordedEvent => ({ ...event, at: new Date(seconds * 1_000).toISOString() });
+  const operation = (began: number, ended: number): RecordedEvent[] => [
+    at(requested('1', 'a'), began),
+    at(event('SyncFailed', { operationId: '1', phase: 'Error', message: 'why' }), ended),
+  ];
+  const check = (events: RecordedEvent[], ...kills: number[]): string[] =>
+    checkEndsAfterKills(
+      events,
+      kills.map((seconds) => seconds * 1_000),
+      60_000,
+    );
+
+  it('finds an operation that was interrupted and took too long to end', () => {
+    expect(check(operation(100, 200), 110)).toEqual(['I9: operation 1 ended 90000 ms after the kill that interrupted it']);
+    expect(check(operation(100, 200), 150)).toEqual([]);
+  });
+
+  it('counts from the last kill, and only kills while it was under way', () => {
+    expect(check(operation(100, 200), 145, 110)).toEqual([]);
+    expect(check(operation(100, 200), 90)).toEqual([]);
+    expect(check(operation(100, 200), 210)).toEqual([]);
   });
 });

@@ -108,6 +108,28 @@ export function checkOperations(events: readonly RecordedEvent[]): string[] {
   return problems;
 }
 
+/**
+ * I9: an operation that was under way when a service was killed ends within the bound from the last kill before its end.
+ *
+ * @param killedAt ms of the clock that PostgreSQL stamps events with: it is the same machine
+ */
+export function checkEndsAfterKills(events: readonly RecordedEvent[], killedAt: readonly number[], boundMs: number): string[] {
+  const kills = killedAt.toSorted((a, b) => a - b);
+  const begun = new Map<string, number>();
+  const problems: string[] = [];
+  for (const recorded of events) {
+    const event = recorded as RecordedEvent & ApplicationEvent;
+    const atMs = Date.parse(recorded.at);
+    if (event.type === 'SyncRequested') begun.set(event.data.operationId, atMs);
+    if (event.type !== 'SyncSucceeded' && event.type !== 'SyncFailed') continue;
+    const beganMs = begun.get(event.data.operationId);
+    const killMs = kills.findLast((kill) => kill < atMs);
+    if (beganMs === undefined || killMs === undefined || killMs < beganMs) continue;
+    if (atMs - killMs > boundMs) problems.push(`I9: operation ${event.data.operationId} ended ${atMs - killMs} ms after the kill that interrupted it`);
+  }
+  return problems;
+}
+
 /** I4: how often a write of a former owner was told after a position. */
 export const lateWritesAfter = (events: readonly RecordedEvent[], position: number): number =>
   events.filter((event) => event.type === 'LateWriteDetected' && event.position > position).length;

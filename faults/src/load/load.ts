@@ -12,14 +12,17 @@ import { sessionOf, Subscriber } from './subscriber.ts';
 export class Load {
   readonly stage: Stage;
   readonly subscribers: readonly Subscriber[];
+  /** A session of the API for a program beside the subscribers. */
+  readonly session: () => Promise<string>;
   readonly #pusher: Pusher;
   readonly #commander: Commander;
   #stopped = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
 
-  private constructor(stage: Stage, subscribers: readonly Subscriber[]) {
+  private constructor(stage: Stage, subscribers: readonly Subscriber[], session: () => Promise<string>) {
     this.stage = stage;
     this.subscribers = subscribers;
+    this.session = session;
     this.#pusher = new Pusher(stage);
     this.#commander = new Commander(stage);
   }
@@ -45,7 +48,7 @@ export class Load {
     resources.defer(async () => {
       await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
     });
-    return new Load({ demo, history, random, git, repoUrl, api, kube }, subscribers);
+    return new Load({ demo, history, random, git, repoUrl, api, kube }, subscribers, token);
   }
 
   start(): void {

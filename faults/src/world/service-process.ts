@@ -21,6 +21,8 @@ export class ServiceProcess {
   #isStopped = false;
   /** How often it ended without being told to by us. */
   ownExits = 0;
+  /** When it was killed by us, in ms of the clock. */
+  readonly killedAt: number[] = [];
   #killed = new Set<number>();
 
   constructor(command: ServiceCommand) {
@@ -56,8 +58,28 @@ export class ServiceProcess {
   signal(name: NodeJS.Signals): boolean {
     const child = this.#child;
     if (child?.pid === undefined) return false;
-    if (name === 'SIGKILL') this.#killed.add(child.pid);
+    if (name === 'SIGKILL') {
+      this.#killed.add(child.pid);
+      this.killedAt.push(Date.now());
+    }
     return child.kill(name);
+  }
+
+  /** Ends it as a rolling update does (SIGTERM) and waits until it is ready again. Answers whether it ended in order and in time. */
+  async restart(): Promise<{ isOrderly: boolean; how: string }> {
+    const child = this.#child;
+    if (child?.pid === undefined) throw new AppError('failed-precondition', `${this.name} does not run: it cannot be restarted`);
+    this.#killed.add(child.pid);
+    const startedAt = performance.now();
+    const ended = new Promise<string>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)));
+    child.kill('SIGTERM');
+    const how = (await Promise.race([ended, sleep(limits.serviceStopMs, undefined, { ref: false })])) ?? 'not ended';
+    if (how === 'not ended') child.kill('SIGKILL');
+    const tookMs = Math.round(performance.now() - startedAt);
+    await ended;
+    await this.#restarting;
+    await this.whenReady();
+    return { isOrderly: how === 'exit code 0', how: `${how} after ${tookMs} ms` };
   }
 
   async isReady(): Promise<boolean> {

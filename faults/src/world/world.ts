@@ -62,6 +62,8 @@ export interface World {
   services: ReadonlyMap<ServiceName, ServiceProcess>;
   commands: readonly ServiceCommand[];
   platform: PlatformAddress;
+  /** Of api's gRPC listener. */
+  grpcUrl: string;
   webhookSecret: string;
   /** Past proxy and relay: what is really there. */
   kube: KubeClient;
@@ -84,7 +86,8 @@ export async function startWorld(options: WorldOptions, resources: AsyncDisposab
   const { kube } = cluster;
   await installCrds(kube);
   const secrets = await prepareControlCluster(kube);
-  const ports = Object.fromEntries((await freePorts(serviceNames.length)).map((port, index) => [serviceNames[index]!, port])) as Record<ServiceName, number>;
+  const [grpcPort = 0, ...free] = await freePorts(serviceNames.length + 1);
+  const ports = Object.fromEntries(free.map((port, index) => [serviceNames[index]!, port])) as Record<ServiceName, number>;
   const git = await startGitServer({ dir: join(stateDir, 'git') });
   resources.defer(() => git.close());
   const webhook = { url: `${urlOf(ports.api)}/api/webhook`, secret: secrets.webhookSecret };
@@ -103,7 +106,7 @@ export async function startWorld(options: WorldOptions, resources: AsyncDisposab
     pollSeconds: limits.pollSeconds,
     version: platformVersion(),
     ports,
-    grpcPort: 0,
+    grpcPort,
   });
   const services = await startServices(commands, tell, resources);
   const password = await readInitialPassword(kube, limits.initialPasswordMs);
@@ -123,6 +126,7 @@ export async function startWorld(options: WorldOptions, resources: AsyncDisposab
     services,
     commands,
     platform: { api: urlOf(ports.api), kubeconfig: cluster.kubeconfig, gitUrl: git.url, username: 'admin', password: password ?? '' },
+    grpcUrl: urlOf(grpcPort),
     webhookSecret: secrets.webhookSecret,
     database,
     log,
