@@ -5,6 +5,7 @@ import { verifyChain } from '../chain.ts';
 import { runConsumer } from '../consumer/run-consumer.ts';
 import { describeEventLog } from '../contract.ts';
 import { newEvent, sampleUpcast } from '../contract/sample-events.ts';
+import { triesMax } from '../limits.ts';
 import type { SqlExecutor } from '../port.ts';
 import { applied, makeTestDatabase, type TestDatabase } from './fixture/test-database.ts';
 import { migrateEventLog } from './migrate.ts';
@@ -183,5 +184,40 @@ describe('event log: PostgreSQL only', () => {
     expect(rows).toHaveLength(20);
     await consumer.stop();
     await own.end();
+  });
+
+  // Remembers that a full disk counted as a fault of the event: what was applied found no room, the note that its stream
+  // is parked did, and it waited for an operator when there was room again.
+  it('has a consumer outlive a full disk without parking anything', async () => {
+    await emptyLog();
+    const announcements = makeLocalAnnouncements();
+    const log = makePostgresEventLog({ connection: pool, announce: announcements.announce });
+    let isFull = true;
+    let refused = 0;
+    const consumer = await runConsumer({
+      log,
+      announcements,
+      checkpoints: makePostgresCheckpoints({ schema: 'projections', transaction: transactionsOf(pool) }),
+      clock: Date.now,
+      timer: (delayMs, run) => {
+        const timeout = setTimeout(run, delayMs / 50);
+        return () => clearTimeout(timeout);
+      },
+      consumer: {
+        name: 'test.full',
+        async apply(events, tx) {
+          if (isFull) refused++;
+          if (isFull) await tx.query(`do $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$`);
+          for (const event of events) await tx.query('insert into projections.applied (id) values ($1)', [event.id]);
+        },
+      },
+    });
+    await log.append([{ stream: 'a-1', events: [newEvent()] }]);
+    await expect.poll(() => refused, { timeout: 20_000 }).toBeGreaterThan(triesMax);
+    isFull = false;
+    await consumer.waitFor(1, 20_000);
+    expect(await consumer.parked()).toEqual([]);
+    expect((await pool.query('select id from projections.applied')).rows).toHaveLength(1);
+    await consumer.stop();
   });
 });
