@@ -23,7 +23,8 @@ export function postgresError(error: unknown, doing: string): AppError {
   const said = error instanceof Error ? error.message || error.name : String(error);
   const message = `PostgreSQL, ${doing}: ${said}`;
   const isConnection = code === undefined ? connectionMessages.test(said) : code.startsWith('08') || systemErrors.has(code);
-  if (isConnection || (code !== undefined && (unavailableStates.has(code) || isOutage(code)))) return new AppError('unavailable', message, { retry: 'later', cause: error });
+  if (isConnection || (code !== undefined && (unavailableStates.has(code) || isOutage(code))))
+    return new AppError('unavailable', message, { retry: 'later', cause: error });
   if (code === '57014') return new AppError('deadline-exceeded', message, { retry: 'later', cause: error });
   if (code === '55000') return new AppError('failed-precondition', message, { cause: error });
   if (code === '42501') return new AppError('permission-denied', `${message}; see plumb log grant`, { cause: error });
