@@ -72,34 +72,43 @@ async function run(cases: readonly FaultCase[], options: FaultOptions): Promise<
       const result = await runCase(faultCase, { ...parts, random: random.fork(`${faultCase.id} ${round}`), seed: options.seed, scale: options.scale, tell });
       tellResult(result, faultCase);
       results.push(result);
+      // After each: a run that is ended early has its report too.
+      if (options.report) await writeReport(results, { options, parts, startedAt });
     }
-  }
-  const { history } = load.stage;
-  if (options.report) {
-    const facts: ReportFacts = {
-      date: new Date().toISOString().slice(0, 16).replace('T', ' '),
-      seed: options.seed,
-      cores: availableParallelism(),
-      versions: new Map([
-        ['Plumbline', platformVersion()],
-        ['Node', process.versions.node],
-        ['PostgreSQL', versionIn(world.postgres.description)],
-        ['NATS', versionIn(world.nats.description)],
-        ['Redis', versionIn(world.redis.description)],
-        ['Kubernetes', (await world.kube.discover()).serverVersion],
-      ]),
-      minutes: (performance.now() - startedAt) / 60_000,
-      events: (await parts.reader.all()).length,
-      commits: history.pushed.length,
-      acknowledged: history.acknowledged.length,
-      manualEdits: history.manualEdits,
-      subscriberReconnects: load.subscribers.reduce((sum, { reconnects }) => sum + reconnects, 0),
-    };
-    writeFileSync(join(checkoutRoot, 'docs/internals/fault-report.md'), reportOf(allCases, results, facts));
   }
   const failed = results.filter(({ problems }) => problems.length > 0).length;
   tell(`${results.length - failed} of ${results.length} runs passed in ${Math.round((performance.now() - startedAt) / 1000)} s; seed ${options.seed}`);
   return failed === 0 ? 0 : 1;
+}
+
+interface RunSoFar {
+  options: FaultOptions;
+  parts: CheckParts;
+  startedAt: number;
+}
+
+async function writeReport(results: readonly RunResult[], { options, parts: { world, load, reader }, startedAt }: RunSoFar): Promise<void> {
+  const { history } = load.stage;
+  const facts: ReportFacts = {
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+    seed: options.seed,
+    cores: availableParallelism(),
+    versions: new Map([
+      ['Plumbline', platformVersion()],
+      ['Node', process.versions.node],
+      ['PostgreSQL', versionIn(world.postgres.description)],
+      ['NATS', versionIn(world.nats.description)],
+      ['Redis', versionIn(world.redis.description)],
+      ['Kubernetes', (await world.kube.discover()).serverVersion],
+    ]),
+    minutes: (performance.now() - startedAt) / 60_000,
+    events: (await reader.all()).length,
+    commits: history.pushed.length,
+    acknowledged: history.acknowledged.length,
+    manualEdits: history.manualEdits,
+    subscriberReconnects: load.subscribers.reduce((sum, { reconnects }) => sum + reconnects, 0),
+  };
+  writeFileSync(join(checkoutRoot, 'docs/internals/fault-report.md'), reportOf(allCases, results, facts));
 }
 
 function tellResult({ problems, recoveredMs, tookMs, injected, findings, skipped }: RunResult, { boundMs }: FaultCase): void {
@@ -112,7 +121,9 @@ function tellResult({ problems, recoveredMs, tookMs, injected, findings, skipped
   for (const problem of problems) tell(`  - ${problem}`);
 }
 
-const versionIn = (description: string): string => /\d+\.\d+(\.\d+)?/.exec(description)?.[0] ?? 'unknown';
+function versionIn(description: string): string {
+  return /\d+\.\d+(\.\d+)?/.exec(description)?.[0] ?? 'unknown';
+}
 
 /** The first signal ends the run after the case that is under way, a second one at once. */
 function onSignals(): AbortSignal {
