@@ -22,6 +22,7 @@ import { startWorld } from './world/world.ts';
  */
 const stateDir = join(checkoutRoot, '.plumbline', 'faults');
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
+process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   let options: FaultOptions | undefined;
@@ -71,13 +72,43 @@ async function run(cases: readonly FaultCase[], options: FaultOptions): Promise<
       const result = await runCase(faultCase, { ...parts, random: random.fork(`${faultCase.id} ${round}`), seed: options.seed, scale: options.scale, tell });
       tellResult(result, faultCase);
       results.push(result);
-      // After each: a run that is interrupted has one too.
-      if (options.report) writeReport(results, { ...(await factsOf(parts, options.seed)), minutes: (performance.now() - startedAt) / 60_000 });
+      // After each: a run that is ended early has its report too.
+      if (options.report) await writeReport(results, { options, parts, startedAt });
     }
   }
   const failed = results.filter(({ problems }) => problems.length > 0).length;
   tell(`${results.length - failed} of ${results.length} runs passed in ${Math.round((performance.now() - startedAt) / 1000)} s; seed ${options.seed}`);
   return failed === 0 ? 0 : 1;
+}
+
+interface RunSoFar {
+  options: FaultOptions;
+  parts: CheckParts;
+  startedAt: number;
+}
+
+async function writeReport(results: readonly RunResult[], { options, parts: { world, load, reader }, startedAt }: RunSoFar): Promise<void> {
+  const { history } = load.stage;
+  const facts: ReportFacts = {
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+    seed: options.seed,
+    cores: availableParallelism(),
+    versions: new Map([
+      ['Plumbline', platformVersion()],
+      ['Node', process.versions.node],
+      ['PostgreSQL', versionIn(world.postgres.description)],
+      ['NATS', versionIn(world.nats.description)],
+      ['Redis', versionIn(world.redis.description)],
+      ['Kubernetes', (await world.kube.discover()).serverVersion],
+    ]),
+    minutes: (performance.now() - startedAt) / 60_000,
+    events: (await reader.all()).length,
+    commits: history.pushed.length,
+    acknowledged: history.acknowledged.length,
+    manualEdits: history.manualEdits,
+    subscriberReconnects: load.subscribers.reduce((sum, { reconnects }) => sum + reconnects, 0),
+  };
+  writeFileSync(join(checkoutRoot, 'docs/internals/fault-report.md'), reportOf(allCases, results, facts));
 }
 
 function tellResult({ problems, recoveredMs, tookMs, injected, findings, skipped }: RunResult, { boundMs }: FaultCase): void {
@@ -88,33 +119,6 @@ function tellResult({ problems, recoveredMs, tookMs, injected, findings, skipped
     `  ${problems.length === 0 ? 'passed' : 'FAILED'} in ${Math.round(tookMs / 1000)} s: ${faults}; recovered in ${recovery} of ${boundMs}; ${JSON.stringify(findings?.commits)}, ${findings?.events} events, ${findings?.acknowledged} acknowledged`,
   );
   for (const problem of problems) tell(`  - ${problem}`);
-}
-
-async function factsOf({ world, load, reader }: CheckParts, seed: number): Promise<Omit<ReportFacts, 'minutes'>> {
-  const { history } = load.stage;
-  const versions = new Map([
-    ['Plumbline', platformVersion()],
-    ['Node', process.versions.node],
-    ['PostgreSQL', versionIn(world.postgres.description)],
-    ['NATS', versionIn(world.nats.description)],
-    ['Redis', versionIn(world.redis.description)],
-    ['Kubernetes', (await world.kube.discover()).serverVersion],
-  ]);
-  return {
-    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
-    seed,
-    cores: availableParallelism(),
-    versions,
-    events: (await reader.all()).length,
-    commits: history.pushed.length,
-    acknowledged: history.acknowledged.length,
-    manualEdits: history.manualEdits,
-    subscriberReconnects: load.subscribers.reduce((sum, { reconnects }) => sum + reconnects, 0),
-  };
-}
-
-function writeReport(results: readonly RunResult[], facts: ReportFacts): void {
-  writeFileSync(join(checkoutRoot, 'docs/internals/fault-report.md'), reportOf(allCases, results, facts));
 }
 
 function versionIn(description: string): string {
@@ -133,6 +137,3 @@ function onSignals(): AbortSignal {
   }
   return stopping.signal;
 }
-
-// Last: what is declared by `const` above is there by now.
-process.exitCode = await main(process.argv.slice(2));

@@ -258,7 +258,8 @@ export async function boundWaiting(
   { max, appliedTo }: { max: number; appliedTo: number },
 ): Promise<{ name: string; fullSince: number }[]> {
   const rows = await database.query<{ name: string; full_since: string }>(
-    `with counted as (select subscription, count(*) as waiting, max(position) as last from delivery group by subscription)
+    `with kept as (select subscription, position from delivery union all select subscription, position from dead_letter),
+       counted as (select subscription, count(*) as waiting, max(position) as last from kept group by subscription)
      update event_subscription s set full_since = least(c.last, $2::bigint) from counted c
       where c.subscription = s.name and c.waiting > $1 and s.full_since is null returning s.name, s.full_since`,
     [max, appliedTo],

@@ -51,7 +51,7 @@ export interface Subscriptions {
 
 /** What is to be done about a subscription that is full. */
 export const fullReason = (fullSince: number): string =>
-  `more than ${limits.deliveriesWaitingMax} events waited: nothing after position ${fullSince} is put aside; delete it and make it anew with from ${fullSince + 1}`;
+  `more than ${limits.deliveriesWaitingMax} events waited or were dead letters: nothing after position ${fullSince} is put aside; delete it and make it anew with from ${fullSince + 1}`;
 
 const queueName = 'subscription-deliveries';
 const jitterSteps = 1_000_000;
