@@ -16,7 +16,7 @@ export interface FaultOptions {
 export const usage = `npm run faults [-- options]
 
   --case a,b     only these: ids (--list) or rows of the fault matrix (F16)
-  --quick        nine short cases that together break each part, in about three minutes
+  --quick        eight short cases that together break each part, in about three minutes
   --runs N       each case so many times (default 1)
   --scale N      how often something is repeated within a case (default 1; a full run for the report takes 4: more than 200 kills)
   --seed N       of all choices (default: a fresh one, printed)

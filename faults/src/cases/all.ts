@@ -40,7 +40,6 @@ export const allCases: readonly FaultCase[] = [
 /** At least one of each part that breaks, in less than three minutes: for whoever cannot wait for all of them. */
 export const quickCases: ReadonlySet<string> = new Set([
   'kill-syncer',
-  'kill-renderer',
   'rolling-restart',
   'redis-flushed',
   'nats-wiped',
