@@ -33,18 +33,22 @@ export async function differences(world: World, load: Load): Promise<string[]> {
   return [...found, ...unready.flat()];
 }
 
-/** How long it took until everything was as it should be and stayed so; undefined when it did not within the bound. */
+/**
+ * How long it took until everything was as it should be and stayed so; undefined when it did not within the bound.
+ * `missing`: what is not so now, or what was the last to become so.
+ */
 export async function waitForConvergence(world: World, load: Load, boundMs: number): Promise<{ tookMs: number | undefined; missing: string[] }> {
   const startedAt = performance.now();
   let convergedAt: number | undefined;
   let missing: string[] = [];
   for (;;) {
-    missing = await differences(world, load).catch((error: unknown) => {
+    const seen = await differences(world, load).catch((error: unknown) => {
       if (AppError.is(error)) return [error.message];
       throw error;
     });
     const now = performance.now();
-    if (missing.length > 0) convergedAt = undefined;
+    if (seen.length > 0) missing = seen;
+    if (seen.length > 0) convergedAt = undefined;
     else convergedAt ??= now;
     if (convergedAt !== undefined && now - convergedAt >= limits.settledMs) return { tookMs: convergedAt - startedAt, missing };
     if (convergedAt === undefined && now - startedAt > boundMs) return { tookMs: undefined, missing };
