@@ -17,7 +17,11 @@ const benches: Readonly<Record<string, (argument: string | undefined) => Promise
     await benchLog();
     await onPlatform((platform) => benchSubscribers(platform, subscribersSeconds));
   },
-  subscribers: (seconds) => onPlatform((platform) => benchSubscribers(platform, Number(seconds ?? subscribersSeconds))),
+  subscribers: async (argument) => {
+    const seconds = Number(argument ?? subscribersSeconds);
+    if (!(seconds >= 1)) throw new Error(`subscribers: expected the seconds of each figure, at least 1, got ${argument}`);
+    await onPlatform((platform) => benchSubscribers(platform, seconds));
+  },
 };
 
 const [name = '', argument] = process.argv.slice(2);

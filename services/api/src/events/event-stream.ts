@@ -64,6 +64,8 @@ function chunksOf(events: readonly TailEvent[]): readonly Buffer[] {
     sizeBytes = 0;
   }
   if (pending.length > 0) chunks.push(Buffer.concat(pending));
+  // A page of big events is some hundred megabytes: it is not kept for whoever may come.
+  if (chunks.length > 1) return chunks;
   recent.unshift({ events, chunks });
   // Those who follow the end are at one or two places; who is behind is alone at theirs.
   if (recent.length > limits.joinedWritesMax) recent.pop();
