@@ -25,15 +25,14 @@ export interface ProjectionStore<Tx> {
   lastRun(consumer: string): Promise<ProjectionRun | undefined>;
   /** False: another run has it, or (with `startedBeforeMs`) there was one lately. One that is silent for long is dead. */
   claim(claim: Claim): Promise<boolean>;
-  /** Says how far it is, or how it ended. False: the claim is lost. */
+  /** Says how far it is, or how it ended; with the end the shadow goes. False: the claim is lost. */
   report(token: string, run: ProjectionRun): Promise<boolean>;
   /** Until the transaction ends nobody takes the claim away. False: it is lost already. */
   hold(tx: Tx, consumer: string, token: string): Promise<boolean>;
-  /** Ends a run of an owner that is no longer at it. */
+  /** Ends a run of an owner that is no longer at it, and drops what it left. */
   abandon(consumer: string, message: string): Promise<void>;
-  /** Empty tables beside the live ones. What an earlier run left is dropped. */
-  openShadow(consumer: string, tables: readonly ProjectionTable[]): Promise<Shadow<Tx>>;
-  dropShadow(consumer: string): Promise<void>;
+  /** Empty tables beside the live ones; what an earlier run left is dropped. Undefined: the claim is lost, and nothing was touched. */
+  openShadow(consumer: string, token: string, tables: readonly ProjectionTable[]): Promise<Shadow<Tx> | undefined>;
 }
 
 export interface TableDifference {

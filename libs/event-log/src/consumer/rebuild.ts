@@ -190,7 +190,9 @@ export class Rebuild<Tx> {
     logger.info(`${kind} begins`, { consumer: name });
     this.#reportAgain();
     try {
-      const message = await work(this.#held(await checkpoints.projections.openShadow(name, tables)));
+      const shadow = await checkpoints.projections.openShadow(name, this.#token, tables);
+      if (shadow === undefined) throw lostClaim(name);
+      const message = await work(this.#held(shadow));
       await this.#end('done', message);
     } catch (error) {
       const { code, message } = AppError.from(error);
@@ -219,7 +221,6 @@ export class Rebuild<Tx> {
     const { checkpoints, logger } = this.#parts;
     this.#cancelReport();
     this.#measure();
-    if (!this.#isLost) await checkpoints.projections.dropShadow(this.#run.consumer);
     await checkpoints.projections.report(this.#token, { ...this.#run, state, message });
     if (state === 'done') logger.info(`${this.#run.kind} is done`, { ...this.#run, message });
   }

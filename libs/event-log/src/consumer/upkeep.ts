@@ -36,7 +36,6 @@ export class Upkeep<Tx> {
     const run = await projections.lastRun(consumer.name);
     if (run?.state !== 'running' || (run.owner !== owner && clock() - Date.parse(run.at) < rebuildSilenceMsMax)) return;
     await projections.abandon(consumer.name, `its process ended at position ${run.position}; nothing was swapped`);
-    await projections.dropShadow(consumer.name);
   }
 
   async lastRun(): Promise<ProjectionRun | undefined> {

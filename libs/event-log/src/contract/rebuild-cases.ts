@@ -94,8 +94,8 @@ export function rebuildCases<Tx>(subject: Subject<Tx>): void {
       // What a process leaves that is killed: a claim, and a shadow with something in it.
       const { projections } = checkpoints;
       expect(await projections.claim({ consumer: 'test.recorder', kind: 'rebuild', owner: 'one', token: 'killed', nowMs: Date.now() })).toBe(true);
-      const shadow = await projections.openShadow('test.recorder', projection.tables);
-      await shadow.transaction((tx) => recorder(subject).apply(recorded.slice(0, 5), tx));
+      const shadow = await projections.openShadow('test.recorder', 'killed', projection.tables);
+      await shadow!.transaction((tx) => recorder(subject).apply(recorded.slice(0, 5), tx));
       const other = await run(subject, recorder(subject), { owner: 'two' });
       expect(await codeOf(other.rebuild())).toBe('conflict');
       const consumer = await run(subject, recorder(subject), { owner: 'one' });
@@ -104,6 +104,7 @@ export function rebuildCases<Tx>(subject: Subject<Tx>): void {
       await consumer.rebuild();
       expect(await applied()).toEqual(idsOf(recorded));
       expect(await projections.report('killed', { ...(await consumer.status()).run! })).toBe(false);
+      expect(await projections.openShadow('test.recorder', 'killed', projection.tables)).toBeUndefined();
     });
 
     it('that is stopped says so and swaps nothing', async () => {

@@ -14,8 +14,11 @@ export function makeMemoryProjections(database: MemoryDatabase): ProjectionStore
     for (const [key] of table.entries()) table.delete(key);
   };
   const names = new Map<string, readonly string[]>();
-  const dropShadow = (consumer: string): Promise<void> =>
-    database.transaction(async (tx) => names.get(consumer)?.forEach((name) => clear(tx, shadowName(consumer, name))));
+  const dropShadow = (tx: MemoryTx, consumer: string): void => names.get(consumer)?.forEach((name) => clear(tx, shadowName(consumer, name)));
+  const holds = (tx: MemoryTx, consumer: string, token: string): boolean => {
+    const row = runs(tx).get(consumer);
+    return row?.token === token && row.state === 'running';
+  };
   /** Of two at the same moment one is refused by the database: the other was quicker. */
   const firstOnly = async (work: (tx: MemoryTx) => Promise<boolean>): Promise<boolean> => {
     try {
@@ -51,29 +54,32 @@ export function makeMemoryProjections(database: MemoryDatabase): ProjectionStore
       }),
     report: (token, run) =>
       database.transaction(async (tx) => {
-        const last = runs(tx).get(run.consumer);
-        if (last?.token !== token || last.state !== 'running') return false;
+        if (!holds(tx, run.consumer, token)) return false;
         runs(tx).set(run.consumer, { ...run, token });
+        if (run.state !== 'running') dropShadow(tx, run.consumer);
         return true;
       }),
-    hold: async (tx, consumer, token) => {
-      const row = runs(tx).get(consumer);
-      return row?.token === token && row.state === 'running';
-    },
+    hold: async (tx, consumer, token) => holds(tx, consumer, token),
     abandon: (consumer, message) =>
       database.transaction(async (tx) => {
         const row = runs(tx).get(consumer);
-        if (row?.state === 'running') runs(tx).set(consumer, { ...row, state: 'failed', message });
+        if (row?.state !== 'running') return;
+        runs(tx).set(consumer, { ...row, state: 'failed', message });
+        dropShadow(tx, consumer);
       }),
-    async openShadow(consumer, tables) {
-      await dropShadow(consumer);
+    async openShadow(consumer, token, tables) {
+      const isOpen = await database.transaction(async (tx) => {
+        if (!holds(tx, consumer, token)) return false;
+        dropShadow(tx, consumer);
+        return true;
+      });
+      if (!isOpen) return undefined;
       names.set(
         consumer,
         tables.map(({ name }) => name),
       );
       return makeShadow(database, consumer, tables);
     },
-    dropShadow,
   };
 }
 

@@ -10,8 +10,9 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** Projections in the schema `live`, each with a shadow `<live>_rebuild_<consumer>` while it is rebuilt. */
 export function makePostgresProjections(live: string, transaction: TransactionRunner<SqlExecutor>): ProjectionStore<SqlExecutor> {
+  const runs = makeRuns(live, transaction);
   return {
-    ...makeRuns(live, transaction),
+    ...runs,
     damage: (tables) => damage(live, tables, transaction),
     areThere: (tables) =>
       transaction(async (tx) => {
@@ -23,17 +24,19 @@ export function makePostgresProjections(live: string, transaction: TransactionRu
       for (const { name } of tables) await tx.query(`drop table if exists ${live}.${identifier(name)} cascade`);
       await make(tx, tables);
     },
-    async openShadow(consumer, tables) {
+    async openShadow(consumer, token, tables) {
       const schema = shadowOf(live, consumer);
-      await transaction(async (tx) => {
+      const isOpen = await transaction(async (tx) => {
+        // Whoever took over meanwhile may have its own shadow here already.
+        if (!(await runs.hold(tx, consumer, token))) return false;
         await tx.query(`drop schema if exists ${schema} cascade`);
         await tx.query(`create schema ${schema}`);
         await tx.query(`set local search_path = ${schema}`);
         await make(tx, tables);
+        return true;
       });
-      return makeShadow({ live, schema, tables }, transaction);
+      return isOpen ? makeShadow({ live, schema, tables }, transaction) : undefined;
     },
-    dropShadow: (consumer) => transaction(async (tx) => void (await tx.query(`drop schema if exists ${shadowOf(live, consumer)} cascade`))),
   };
 }
 
@@ -149,6 +152,7 @@ type Runs = Pick<ProjectionStore<SqlExecutor>, 'watch' | 'lastRun' | 'claim' | '
 function makeRuns(live: string, transaction: TransactionRunner<SqlExecutor>): Runs {
   const table = `${live}.projection_run`;
   const isThere = (sql: string, parameters: readonly unknown[]): Promise<boolean> => transaction(async (tx) => (await tx.query(sql, parameters)).length > 0);
+  const dropShadow = (tx: SqlExecutor, consumer: string): Promise<unknown> => tx.query(`drop schema if exists ${shadowOf(live, consumer)} cascade`);
   return {
     watch: (consumer, owner, nowMs) =>
       transaction(async (tx) => {
@@ -181,20 +185,29 @@ function makeRuns(live: string, transaction: TransactionRunner<SqlExecutor>): Ru
         [consumer, kind, owner, token, iso(nowMs), iso(nowMs - rebuildSilenceMsMax), startedBeforeMs === undefined ? null : iso(startedBeforeMs)],
       ),
     report: (token, run) =>
-      isThere(
-        `with reported as (
-           update ${table} set state = $3, position = $4, head = $5, events_per_second = $6, parked = $7, at = $8, message = $9
-           where consumer = $1 and token = $2 and state = 'running' returning consumer
-         ) select consumer from reported`,
-        [run.consumer, token, run.state, run.position, run.head, run.eventsPerSecond, run.parked, run.at, storableText(run.message)],
-      ),
+      transaction(async (tx) => {
+        const reported = await tx.query(
+          `with reported as (
+             update ${table} set state = $3, position = $4, head = $5, events_per_second = $6, parked = $7, at = $8, message = $9
+             where consumer = $1 and token = $2 and state = 'running' returning consumer
+           ) select consumer from reported`,
+          [run.consumer, token, run.state, run.position, run.head, run.eventsPerSecond, run.parked, run.at, storableText(run.message)],
+        );
+        if (reported.length > 0 && run.state !== 'running') await dropShadow(tx, run.consumer);
+        return reported.length > 0;
+      }),
     hold: async (tx, consumer, token) =>
       (await tx.query(`select consumer from ${table} where consumer = $1 and token = $2 and state = 'running' for update`, [consumer, token])).length > 0,
     abandon: (consumer, message) =>
-      transaction(
-        async (tx) =>
-          void (await tx.query(`update ${table} set state = 'failed', message = $2 where consumer = $1 and state = 'running'`, [consumer, message])),
-      ),
+      transaction(async (tx) => {
+        const abandoned = await tx.query(
+          `with abandoned as (
+             update ${table} set state = 'failed', message = $2 where consumer = $1 and state = 'running' returning consumer
+           ) select consumer from abandoned`,
+          [consumer, message],
+        );
+        if (abandoned.length > 0) await dropShadow(tx, consumer);
+      }),
   };
 }
 
