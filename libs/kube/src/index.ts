@@ -12,3 +12,4 @@ export { loadConnection, clusterConnection, type ClusterCredentials, type KubeCo
 export { makeKubeClient, type KubeClientOptions } from './client.ts';
 export { kubeLimits, type KubeLimits } from './limits.ts';
 export { MemoryCluster, type MemoryClusterOptions } from './memory/memory-cluster.ts';
+export { decodedData, partOfArgocd, watchData, type Data, type DataWatch, type DataWatchOptions } from './data-watch.ts';

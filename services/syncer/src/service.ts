@@ -1,6 +1,6 @@
 import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumbline/contracts';
-import type { KubeClient } from '@plumbline/kube';
-import { loadConnection, makeKubeClient } from '@plumbline/kube';
+import type { DataWatch, KubeClient } from '@plumbline/kube';
+import { loadConnection, makeKubeClient, watchData } from '@plumbline/kube';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
 import { managingInstance } from '@plumbline/manifests';
 import { defineService, sqlOf } from '@plumbline/platform';
@@ -88,8 +88,10 @@ export async function startSyncer(context: ServiceContext, kube: KubeClient, onL
     wake: (key) => queue.wake(key),
     logOptions: { log: fencedLog(context.eventLog, lease), event: (type, data, why) => context.event(type, data, why), now: clock },
   });
+  const settings = watchSettings(kube, config.namespace, { applications, queue });
   const reconciling: ReconcileContext = reconcileContext(context, {
     kube,
+    settings: () => settings.of(settingsName),
     cluster,
     memos,
     lease,
@@ -102,13 +104,13 @@ export async function startSyncer(context: ServiceContext, kube: KubeClient, onL
   jobs.work(wakeupQueue, async (key) => queue.wake(key), { concurrency: 4 });
   const sweep = makeSweep({ applications, wakeups: reconciling.wakeups, wake: (key) => queue.wake(key), everyMs: limits.sweepMs });
   world.listen((change) => wakeFor(change, applications, subscriptions, queue));
-  applications.start();
   serveResourceTree(context, applications, cluster);
 
   return {
     isReady: () => applications.hasSynced() && lease.isHeld(),
     async stop() {
       sweep.stop();
+      await settings.stop();
       await applications.stop();
       await queue.stop();
       await statusWriter.stop();
@@ -118,6 +120,23 @@ export async function startSyncer(context: ServiceContext, kube: KubeClient, onL
       await kube.close();
     },
   };
+}
+
+const settingsName = 'argocd-cm';
+
+/** Nothing is compared before the installation's rules are known: what they ignore would be drift. */
+function watchSettings(kube: KubeClient, namespace: string, { applications, queue }: { applications: Applications; queue: WorkQueue }): DataWatch {
+  const settings = watchData(kube, {
+    kind: 'ConfigMap',
+    namespace,
+    names: [settingsName],
+    changed() {
+      if (!settings.hasSynced()) return;
+      applications.start();
+      for (const entry of applications.all()) queue.wake(entry.key);
+    },
+  });
+  return settings;
 }
 
 const reconcileLimits = { concurrency: limits.reconcilesMax, retryMs: limits.reconcileRetryMs, retryMsMax: limits.reconcileRetryMsMax };
@@ -154,6 +173,7 @@ function wakeFor(change: WorldChange, applications: Applications, subscriptions:
 
 interface Parts {
   kube: KubeClient;
+  settings: ReconcileContext['settings'];
   cluster: Cluster;
   memos: MemoStore;
   lease: Lease;
@@ -166,11 +186,12 @@ interface Parts {
 
 function reconcileContext(context: ServiceContext, parts: Parts): ReconcileContext {
   const { bus, blobs, sealer, log, metrics, clock } = context;
-  const { kube, cluster, memos, lease, world, subscriptions, applications, statusChanged } = parts;
+  const { kube, settings, cluster, memos, lease, world, subscriptions, applications, statusChanged } = parts;
   return {
     bus,
     blobs,
     sealer,
+    settings,
     cluster,
     judge: makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
     desired: makeDesiredStates({ bus, blobs, sealer, kube }),

@@ -8,13 +8,39 @@ type Row = ProjectionRun & { token: string };
 
 /** Projections in tables of the database; the shadow of one has a name that no projection can have. */
 export function makeMemoryProjections(database: MemoryDatabase): ProjectionStore<MemoryTx> {
-  const runs = (tx: MemoryTx): MemoryTable<Row> => tx.table<Row>('projection_run');
-  const clear = (tx: MemoryTx, name: string): void => {
-    const table = tx.table(name);
-    for (const [key] of table.entries()) table.delete(key);
-  };
   const names = new Map<string, readonly string[]>();
   const dropShadow = (tx: MemoryTx, consumer: string): void => names.get(consumer)?.forEach((name) => clear(tx, shadowName(consumer, name)));
+  const runs = makeRuns(database, dropShadow);
+  return {
+    ...runs,
+    damage: async () => [],
+    areThere: async () => true,
+    recreate: async (tx, tables) => tables.forEach(({ name }) => clear(tx, name)),
+    async openShadow(consumer, token, tables) {
+      const isOpen = await database.transaction(async (tx) => {
+        if (!(await runs.hold(tx, consumer, token))) return false;
+        dropShadow(tx, consumer);
+        return true;
+      });
+      if (!isOpen) return undefined;
+      names.set(
+        consumer,
+        tables.map(({ name }) => name),
+      );
+      return makeShadow(database, consumer, tables);
+    },
+  };
+}
+
+function clear(tx: MemoryTx, name: string): void {
+  const table = tx.table(name);
+  for (const [key] of table.entries()) table.delete(key);
+}
+
+type Runs = Pick<ProjectionStore<MemoryTx>, 'watch' | 'lastRun' | 'claim' | 'report' | 'hold' | 'abandon'>;
+
+function makeRuns(database: MemoryDatabase, dropShadow: (tx: MemoryTx, consumer: string) => void): Runs {
+  const runs = (tx: MemoryTx): MemoryTable<Row> => tx.table<Row>('projection_run');
   const holds = (tx: MemoryTx, consumer: string, token: string): boolean => {
     const row = runs(tx).get(consumer);
     return row?.token === token && row.state === 'running';
@@ -29,9 +55,6 @@ export function makeMemoryProjections(database: MemoryDatabase): ProjectionStore
     }
   };
   return {
-    damage: async () => [],
-    areThere: async () => true,
-    recreate: async (tx, tables) => tables.forEach(({ name }) => clear(tx, name)),
     watch: (consumer, owner, nowMs) =>
       database.transaction(async (tx) => {
         if (runs(tx).get(consumer) === undefined)
@@ -67,19 +90,6 @@ export function makeMemoryProjections(database: MemoryDatabase): ProjectionStore
         runs(tx).set(consumer, { ...row, state: 'failed', message });
         dropShadow(tx, consumer);
       }),
-    async openShadow(consumer, token, tables) {
-      const isOpen = await database.transaction(async (tx) => {
-        if (!holds(tx, consumer, token)) return false;
-        dropShadow(tx, consumer);
-        return true;
-      });
-      if (!isOpen) return undefined;
-      names.set(
-        consumer,
-        tables.map(({ name }) => name),
-      );
-      return makeShadow(database, consumer, tables);
-    },
   };
 }
 

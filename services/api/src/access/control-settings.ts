@@ -1,9 +1,7 @@
-import type { KubeClient, Watch } from '@plumbline/kube';
-import type { KubeObject } from '@plumbline/manifests';
+import type { Data, KubeClient } from '@plumbline/kube';
+import { watchData } from '@plumbline/kube';
 import { readAccounts } from '@plumbline/policy';
 import type { Account } from '@plumbline/policy';
-
-type Data = Readonly<Record<string, string>>;
 
 /** The Secret argocd-secret and the ConfigMap argocd-cm as they now are. In memory only, never logged. */
 export interface ControlSettings {
@@ -14,39 +12,16 @@ export interface ControlSettings {
   stop(): Promise<void>;
 }
 
-/** As Argo CD does, only objects with the label part-of: argocd are read; so no other Secret is ever seen. */
 export function watchControlSettings(kube: KubeClient, namespace: string): ControlSettings {
-  let settings: Data = {};
-  let secret: Data = {};
   let accounts: ReadonlyMap<string, Account> | undefined;
-  const watch = (kind: 'ConfigMap' | 'Secret', name: string, take: (data: Data) => void): Watch => {
-    const listener = (object: KubeObject, data: Data): void => {
-      if (object.metadata.name !== name) return;
-      take(data);
-      accounts = undefined;
-    };
-    return kube.watch({
-      group: '',
-      version: 'v1',
-      kind,
-      namespace,
-      labelSelector: 'app.kubernetes.io/part-of=argocd',
-      listener: { upsert: (object) => listener(object, dataOf(object)), remove: (object) => listener(object, {}) },
-    });
-  };
-  const watches = [watch('ConfigMap', 'argocd-cm', (data) => void (settings = data)), watch('Secret', 'argocd-secret', (data) => void (secret = data))];
+  const changed = (): void => void (accounts = undefined);
+  const configMaps = watchData(kube, { kind: 'ConfigMap', namespace, names: ['argocd-cm'], changed });
+  const secrets = watchData(kube, { kind: 'Secret', namespace, names: ['argocd-secret'], changed });
   return {
-    isKnown: () => watches.every((each) => each.hasSynced()),
-    settings: () => settings,
-    secret: () => secret,
-    accounts: () => (accounts ??= readAccounts(settings, secret)),
-    stop: async () => void (await Promise.all(watches.map((each) => each.stop()))),
+    isKnown: () => configMaps.hasSynced() && secrets.hasSynced(),
+    settings: () => configMaps.of('argocd-cm'),
+    secret: () => secrets.of('argocd-secret'),
+    accounts: () => (accounts ??= readAccounts(configMaps.of('argocd-cm'), secrets.of('argocd-secret'))),
+    stop: async () => void (await Promise.all([configMaps.stop(), secrets.stop()])),
   };
-}
-
-function dataOf(object: KubeObject): Data {
-  const data = object['data'];
-  if (typeof data !== 'object' || data === null) return {};
-  const texts = Object.entries(data).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  return Object.fromEntries(object.kind === 'Secret' ? texts.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]) : texts);
 }

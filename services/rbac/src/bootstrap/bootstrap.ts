@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { AppError } from '@plumbline/contracts';
 import type { AppProjectSpec, Clock, Logger } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
-import { decodedData, partOfArgocd } from '../settings/control-settings.ts';
+import { decodedData, partOfArgocd } from '@plumbline/kube';
 
 export interface BootstrapParts {
   kube: KubeClient;

@@ -76,9 +76,10 @@ export class Applications {
     return this.#watch?.hasSynced() === true;
   }
 
+  /** Does nothing the second time. */
   start(): void {
     const { kube, log, controlNamespace } = this.#options;
-    this.#watch = kube.watch({
+    this.#watch ??= kube.watch({
       group: 'argoproj.io',
       version: 'v1alpha1',
       kind: 'Application',

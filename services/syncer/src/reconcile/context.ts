@@ -1,6 +1,7 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
 import type { Clock, Logger } from '@plumbline/contracts';
+import type { Data } from '@plumbline/kube';
 import type { Judge } from '../compare/judge.ts';
 import type { DesiredStates } from '../desired/desired-state.ts';
 import type { Cluster } from '../live/cluster.ts';
@@ -18,6 +19,8 @@ export interface ReconcileContext {
   bus: Bus;
   blobs: BlobStore;
   sealer: Sealer;
+  /** The data of the ConfigMap argocd-cm as it now is: a change of it wakes every application. */
+  settings(): Data;
   cluster: Cluster;
   judge: Judge;
   desired: DesiredStates;
