@@ -55,8 +55,8 @@ test('the log tells a push from the commit to the healthy object', async () => {
     'SyncStarted',
     'SyncStepCompleted',
     'SyncApplied',
-    'SyncSucceeded',
     'ApplicationCompared',
+    'SyncSucceeded',
   ];
   let at = -1;
   for (const type of story) {

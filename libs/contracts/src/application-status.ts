@@ -65,6 +65,9 @@ export const initialApplicationStatus: ApplicationStatus = {
   summary: {},
 };
 
+/** `operationState.message` of an operation that is applied and waits for health: it gives way to a newer one. */
+export const awaitingHealthMessage = 'all objects are applied; waiting until they are healthy';
+
 /** Argo CD's default of `spec.revisionHistoryLimit`. The log keeps everything; only the field is short. */
 const historyLimitDefault = 10;
 
@@ -182,8 +185,15 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
         message: `${event.data.phase} wave ${event.data.wave} done`,
         syncResult: { ...operation.syncResult, resources: [...operation.syncResult.resources, ...event.data.results] },
       }));
-    case 'SyncApplied':
-      return withOperation(status, (operation) => ({ ...operation, message: 'all objects applied' }));
+    case 'SyncFailPhaseStarted':
+      return withOperation(status, (operation) => ({ ...operation, message: `${event.data.message}; SyncFail hooks run` }));
+    case 'SyncApplied': {
+      // What runs from now on is this revision, whatever becomes of its health.
+      const applied = withOperation(status, (operation) => ({ ...operation, message: awaitingHealthMessage }));
+      return { ...applied, history: appendHistory(applied, at) };
+    }
+    case 'SyncTerminationRequested':
+      return withOperation(status, (operation) => ({ ...operation, phase: 'Terminating', message: 'operation is terminating' }));
     case 'SyncRetryScheduled':
       return withOperation(status, (operation) => ({
         ...operation,
@@ -192,23 +202,21 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
       }));
     case 'SyncFailed':
       return withOperation(status, (operation) => ({ ...operation, phase: event.data.phase, message: event.data.message, finishedAt: at }));
-    case 'SyncSucceeded': {
-      const succeeded = withOperation(status, (operation) => ({ ...operation, phase: 'Succeeded', message: event.data.message, finishedAt: at }));
-      return { ...succeeded, history: appendHistory(succeeded, event.data.revision, at) };
-    }
+    case 'SyncSucceeded':
+      return withOperation(status, (operation) => ({ ...operation, phase: 'Succeeded', message: event.data.message, finishedAt: at }));
     default:
       return status;
   }
 }
 
 /** Partial syncs and dry runs deployed nothing that one could roll back to (Argo CD does the same). */
-function appendHistory(status: ApplicationStatus, revision: string, at: string): RevisionHistory[] {
+function appendHistory(status: ApplicationStatus, at: string): RevisionHistory[] {
   const operation = status.operationState;
   if (operation === undefined || operation.operation.sync.dryRun === true || operation.operation.sync.resources !== undefined) return status.history;
   const limit = status.historyLimit ?? historyLimitDefault;
   if (limit <= 0) return [];
   const last = status.history.at(-1);
-  const source = operation.syncResult.source;
+  const { revision, source } = operation.syncResult;
   const entry: RevisionHistory = {
     id: last === undefined ? 0 : last.id + 1,
     revision,

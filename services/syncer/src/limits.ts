@@ -38,6 +38,8 @@ export const limits = {
   /** Of one application, between two looks at it. */
   lateWritesKeptMax: 100,
   catchUpMs: 120_000,
+  /** How long an applied sync waits for health unless the installation or the application says otherwise. */
+  healthTimeoutMs: 300_000,
   treeNodesMax: 20_000,
   /** How long the previous run of a hook may take to go away. */
   hookDeletionMs: 10_000,

@@ -28,4 +28,13 @@ class DropLease1790000000008 implements MigrationInterface {
   }
 }
 
-export const migrations = [CreateSyncerTables1790000000000, DropLease1790000000008];
+/** Its rows hold the state of operations as older versions folded it; without the table it is made anew from the log. */
+class FoldApplicationsAnew1790000000012 implements MigrationInterface {
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('drop table if exists application');
+  }
+
+  async down(): Promise<void> {}
+}
+
+export const migrations = [CreateSyncerTables1790000000000, DropLease1790000000008, FoldApplicationsAnew1790000000012];

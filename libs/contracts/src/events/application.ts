@@ -127,9 +127,15 @@ export type ApplicationEvent =
         backoff: { durationMs: number; factor: number; maxDurationMs: number };
       };
     }
-  | { type: 'SyncStarted'; data: { operationId: string; attempt: number; steps: SyncStepHead[] } }
+  /** `onFailure`: steps of the SyncFail phase, done when a step fails. */
+  | { type: 'SyncStarted'; data: { operationId: string; attempt: number; steps: SyncStepHead[]; onFailure?: Omit<SyncStepHead, 'prunes'>[] } }
   | { type: 'SyncStepCompleted'; data: { operationId: string; attempt: number; step: number; phase: SyncPhase; wave: number; results: ResourceResult[] } }
-  | { type: 'SyncApplied'; data: { operationId: string } }
+  /** A step failed, and SyncFail hooks have their turn before the attempt ends with this message. */
+  | { type: 'SyncFailPhaseStarted'; data: { operationId: string; attempt: number; message: string; canRetry: boolean } }
+  /** All steps are done. `healthUntil`: it is not healthy yet, and the operation waits for that until then. */
+  | { type: 'SyncApplied'; data: { operationId: string; healthUntil?: string } }
+  /** Somebody ends the operation: nothing more is begun, hooks that run are deleted. */
+  | { type: 'SyncTerminationRequested'; data: { operationId: string } }
   | { type: 'SyncSucceeded'; data: { operationId: string; revision: string; message: string } }
   | { type: 'SyncFailed'; data: { operationId: string; phase: 'Failed' | 'Error'; message: string } }
   | { type: 'SyncRetryScheduled'; data: { operationId: string; attempt: number; at: string; message: string } }

@@ -10,6 +10,8 @@ export const sourceTypeSchema = z.enum(['Directory', 'Kustomize', 'Helm']);
 
 const resourceRef = z.object({ group: z.string(), version: z.string(), kind: z.string(), namespace: z.string(), name: z.string() });
 const step = { phase: syncPhase, wave: z.number() };
+const failureStepHead = z.object({ ...step, resources: z.number() });
+const stepHead = failureStepHead.extend({ prunes: z.union([z.number(), z.literal('last')]).optional() });
 const attempt = { operationId: z.string(), attempt: z.number() };
 
 const resourceResult = resourceRef.extend({
@@ -78,12 +80,11 @@ export const applicationEventSchemas = {
     retryLimit: z.number(),
     backoff: z.object({ durationMs: z.number(), factor: z.number(), maxDurationMs: z.number() }),
   }),
-  SyncStarted: z.object({
-    ...attempt,
-    steps: z.array(z.object({ ...step, resources: z.number(), prunes: z.union([z.number(), z.literal('last')]).optional() })),
-  }),
+  SyncStarted: z.object({ ...attempt, steps: z.array(stepHead), onFailure: z.array(failureStepHead).optional() }),
+  SyncFailPhaseStarted: z.object({ ...attempt, message: z.string(), canRetry: z.boolean() }),
   SyncStepCompleted: z.object({ ...attempt, step: z.number(), ...step, results: z.array(resourceResult) }),
-  SyncApplied: z.object({ operationId: z.string() }),
+  SyncApplied: z.object({ operationId: z.string(), healthUntil: z.string().optional() }),
+  SyncTerminationRequested: z.object({ operationId: z.string() }),
   SyncSucceeded: z.object({ operationId: z.string(), revision: z.string(), message: z.string() }),
   SyncFailed: z.object({ operationId: z.string(), phase: z.enum(['Failed', 'Error']), message: z.string() }),
   SyncRetryScheduled: z.object({ ...attempt, at: z.string(), message: z.string() }),

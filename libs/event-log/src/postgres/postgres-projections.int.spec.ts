@@ -176,7 +176,7 @@ describe('a projection in PostgreSQL', () => {
     await append(100);
     await consumer.waitFor(100, 20_000);
     const gate = Promise.withResolvers<void>();
-    onTestFinished(gate.resolve);
+    onTestFinished(() => gate.resolve());
     const slow = await run(tally, {
       owner: 'asleep',
       timer: () => () => undefined,

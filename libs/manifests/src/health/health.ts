@@ -1,6 +1,7 @@
 import { annotation, annotationOf } from '../annotations.ts';
 import { hasHookFinalizer } from '../hooks.ts';
 import { groupVersionKind, type KubeObject } from '../object.ts';
+import { childApplicationHealth } from './application.ts';
 import { apiServiceHealth, customResourceDefinitionHealth, namespaceHealth } from './cluster.ts';
 import { cronJobHealth, jobHealth } from './jobs.ts';
 import { ingressHealth, serviceHealth } from './network.ts';
@@ -32,6 +33,7 @@ const checks: ReadonlyMap<string, HealthCheck> = new Map(
     'apiregistration.k8s.io/APIService': apiServiceHealth,
     'apiextensions.k8s.io/CustomResourceDefinition': customResourceDefinitionHealth,
     '/Namespace': namespaceHealth,
+    'argoproj.io/Application': childApplicationHealth,
   }),
 );
 

@@ -12,7 +12,7 @@ import { findApplication, policyName } from './applications.ts';
 import type { Catalogue } from './catalogue.ts';
 import { redactSpec } from './redaction.ts';
 import type { ApplicationBody, SyncRequest } from './requests.ts';
-import { syncOperation } from './sync-operation.ts';
+import { syncOperation, terminating } from './sync-operation.ts';
 
 /** Who asks, and from where. */
 export interface Asker {
@@ -31,6 +31,8 @@ export interface ApplicationCommandsParts {
 
 export interface ApplicationCommands {
   sync(asker: Asker, name: string, request: SyncRequest): Promise<Application>;
+  /** Ends the operation that runs; the answer doesn't wait for its end. */
+  terminate(asker: Asker, name: string): Promise<void>;
   create(asker: Asker, body: ApplicationBody, options: { upsert: boolean; validate: boolean }): Promise<Application>;
   update(asker: Asker, name: string, body: ApplicationBody, options: { validate: boolean }): Promise<Application>;
   remove(asker: Asker, name: string, options: { cascade: boolean; propagationPolicy: string }): Promise<void>;
@@ -44,6 +46,7 @@ const finalizer = 'resources-finalizer.argocd.argoproj.io';
 export function makeApplicationCommands(parts: ApplicationCommandsParts): ApplicationCommands {
   return {
     sync: (asker, name, request) => sync(parts, asker, name, request),
+    terminate: (asker, name) => terminate(parts, asker, name),
     create: (asker, body, options) => create(parts, asker, body, options),
     update: (asker, name, body, options) => update(parts, asker, { name, body, ...options }),
     remove: (asker, name, options) => remove(parts, asker, { name, ...options }),
@@ -69,6 +72,20 @@ async function sync(parts: ApplicationCommandsParts, asker: Asker, name: string,
       // Decided on this very version: of two who ask at once, one is told that the other was faster.
       const metadata = { resourceVersion: object.metadata.resourceVersion };
       return written(catalogue, await kube.mergePatch(reference(namespace, name), { metadata, operation }, { fieldManager }));
+    }),
+  );
+}
+
+async function terminate(parts: ApplicationCommandsParts, asker: Asker, name: string): Promise<void> {
+  const { kube, namespace, catalogue, commands } = parts;
+  findApplication(catalogue, asker.caller, name, 'sync');
+  await commands.carryOut(commandOf(parts, asker, 'terminate-operation', { name, parameters: {} }), () =>
+    deciding(async () => {
+      const object = await current(parts, asker, name, 'sync');
+      const operationState = terminating(catalogue.take(object));
+      const metadata = { resourceVersion: object.metadata.resourceVersion };
+      const patched = await kube.mergePatch(reference(namespace, name), { metadata, status: { operationState } }, { fieldManager });
+      return { ...written(catalogue, patched), result: undefined };
     }),
   );
 }

@@ -66,6 +66,12 @@ export class ApplicationsController {
     return {};
   }
 
+  @Delete(':name/operation')
+  async terminate(@Req() request: object, @Param('name') name: string): Promise<Record<string, never>> {
+    await this.#ready().commands.terminate(askerOf(request), name);
+    return {};
+  }
+
   @Post(':name/sync')
   @HttpCode(200)
   async sync(@Req() request: object, @Param('name') name: string, @Body() body: unknown): Promise<Application> {

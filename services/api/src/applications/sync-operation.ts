@@ -1,4 +1,4 @@
-import { AppError, refOf } from '@plumbline/contracts';
+import { AppError, awaitingHealthMessage, refOf } from '@plumbline/contracts';
 import type { Application, Operation } from '@plumbline/contracts';
 import type { SyncRequest } from './requests.ts';
 
@@ -39,10 +39,24 @@ export function syncOperation(application: Application, request: SyncRequest, us
   }) as Operation;
 }
 
+/** One that is applied and waits for health gives way to the next. */
 function isBusy({ operation, status }: Application): boolean {
   if (operation != null) return true;
+  const state = status?.['operationState'] as { phase?: string; message?: string } | undefined;
+  return state?.phase === 'Terminating' || (state?.phase === 'Running' && state.message !== awaitingHealthMessage);
+}
+
+/**
+ * Argo CD's way to end an operation, which syncer reads off the resource: the operation's state, with the phase
+ * `Terminating`. Refused when nothing runs.
+ */
+export function terminating({ metadata, status }: Application): Record<string, unknown> {
   const state = status?.['operationState'] as { phase?: string } | undefined;
-  return state?.phase === 'Running' || state?.phase === 'Terminating';
+  if (state?.phase === 'Terminating') return state;
+  if (state?.phase !== 'Running') {
+    throw new AppError('invalid-argument', `Unable to terminate operation. No operation is in progress for application ${metadata.name}`);
+  }
+  return withoutNulls({ ...state, phase: 'Terminating' }) as Record<string, unknown>;
 }
 
 /** Clients send null for what they leave out; in a merge patch it would mean: remove. */

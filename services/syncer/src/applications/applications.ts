@@ -5,6 +5,7 @@ import { instanceName } from '@plumbline/manifests';
 import { isNewerVersion } from '../live/resource-version.ts';
 import type { Entry } from '../reconcile/entry.ts';
 import { refreshAnnotation } from '../reconcile/entry.ts';
+import { terminatingSince, terminationOf } from '../reconcile/terminate.ts';
 import type { ApplicationLogOptions, Folded } from './application-log.ts';
 import { ApplicationLog, unseen } from './application-log.ts';
 
@@ -105,6 +106,7 @@ export class Applications {
       if (!isNewerVersion(resourceVersion, known.resource.metadata.resourceVersion ?? '')) return;
       const isChanged = whatIsWanted(known.resource) !== whatIsWanted(resource);
       known.resource = resource;
+      if (terminatingSince(resource) !== undefined && terminationOf(known).length > 0) known.interrupt?.();
       if (isChanged) this.#options.wake(key);
       return;
     }
@@ -161,12 +163,14 @@ export class Applications {
 }
 
 /** What a reconcile depends on; our own writes of status and metadata are not in it. */
-function whatIsWanted({ spec, operation, metadata }: Application): string {
+function whatIsWanted(resource: Application): string {
+  const { spec, operation, metadata } = resource;
   return canonicalJson([
     spec,
     operation ?? null,
     metadata.annotations?.[refreshAnnotation] ?? null,
     metadata.deletionTimestamp ?? null,
     metadata.finalizers ?? [],
+    terminatingSince(resource) ?? null,
   ]);
 }

@@ -1,6 +1,6 @@
 import type { ApplicationCondition, DriftedResource, HealthStatusCode, ResourceComparison, ResourceHealth } from '@plumbline/contracts';
-import type { JudgedResource, KubeObject } from '@plumbline/manifests';
-import { applicationHealth, groupVersionKind, health, ignoresExtraneous, ignoresHealth, managingInstance, parseResourceKey } from '@plumbline/manifests';
+import type { Health, JudgedResource, KubeObject } from '@plumbline/manifests';
+import { applicationHealth, groupVersionKind, ignoresExtraneous, ignoresHealth, managingInstance, parseResourceKey } from '@plumbline/manifests';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { Comparison } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
@@ -21,6 +21,8 @@ export interface CompareInput {
   /** Why the project forbids an object, if it does. */
   forbidden(object: KubeObject): string | undefined;
   isHasty: boolean;
+  /** As the application counts it. */
+  health(live: KubeObject): Health | undefined;
 }
 
 export interface Compared {
@@ -87,7 +89,7 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
       conditions,
     },
     drift,
-    health: healthOf(judgements),
+    health: healthOf(judgements, input.health),
   };
 }
 
@@ -109,7 +111,7 @@ async function judgeAll(input: CompareInput, judge: Judge): Promise<Judged[]> {
   });
 }
 
-function healthOf(judged: readonly Judged[]): Compared['health'] {
+function healthOf(judged: readonly Judged[], health: CompareInput['health']): Compared['health'] {
   const resources: ResourceHealth[] = [];
   const counted: JudgedResource[] = [];
   for (const { desired, live } of judged) {

@@ -8,6 +8,7 @@ import type { ApplicationCommand } from './commands.ts';
 import { decide } from './decide.ts';
 import { durationMs } from './durations.ts';
 import {
+  applied,
   compared,
   comparison,
   declared,
@@ -336,7 +337,7 @@ describe('the folds', () => {
     ));
 
   test('a sync shows in the status and its history', () => {
-    const recorded = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), succeeded('a', 'r1')].map(record);
+    const recorded = [declared, compared('r1', [outOfSync(deployment)]), requested('a', 'r1'), started('a'), applied('a'), succeeded('a', 'r1')].map(record);
     const status = recorded.reduce(evolveApplicationStatus, initialApplicationStatus);
     expect(status.operationState).toMatchObject({ phase: 'Succeeded', syncResult: { revision: 'r1' } });
     expect(status.history).toMatchObject([{ id: 0, revision: 'r1', initiatedBy: { automated: true } }]);

@@ -2,7 +2,9 @@ import type { ApplicationEvent, SyncOperation, SyncOperationResource, SyncPolicy
 import { backoffOf, nextHealAt } from './backoff.ts';
 import type { ApplicationCommand } from './commands.ts';
 import { wouldPruneEverything } from './prune-guard.ts';
+import { supersededWhenApplied } from './decide-sync.ts';
 import type { Attempt, Comparison, Declared, OperationRecord } from './state.ts';
+import { isSyncing, isWhole } from './state.ts';
 
 type AutoSync = Extract<ApplicationCommand, { type: 'AutoSync' }>;
 
@@ -23,18 +25,22 @@ export function decideAutoSync(command: AutoSync, state: Declared): ApplicationE
     return skip(state, comparison, 'would-prune-everything', `Skipping sync attempt to ${comparison.revision}: auto-sync will wipe out all resources`);
   }
 
-  const last = state.operation;
-  if (last?.phase === 'Running') return supersede(command, last, comparison, state);
-  const { attempted } = state;
-  if (attempted === undefined || !isSameAttempt(attempted, comparison, state)) return [request(command, comparison, 'automated', { prune })];
-  if (attempted.phase !== 'Succeeded') {
+  const running = state.operation?.phase === 'Running' ? state.operation : undefined;
+  if (running !== undefined && (running.healthUntil === undefined || running.isTerminating === true)) return supersede(command, running, comparison, state);
+  // One that is applied and waits for health keeps neither a newer commit nor self-healing from its turn.
+  const attempted = running !== undefined && isWhole(running) ? { ...running, isApplied: true } : state.attempted;
+  const ended = (by: string): ApplicationEvent[] => (running === undefined ? [] : [supersededWhenApplied(running, by)]);
+  if (attempted === undefined || !isSameAttempt(attempted, comparison, state)) {
+    return [...ended(comparison.revision), request(command, comparison, 'automated', { prune })];
+  }
+  if (!attempted.isApplied) {
     return skip(state, comparison, 'already-failed', `Failed last sync attempt to ${comparison.revision}: ${attempted.message}`);
   }
   // Nothing but what the project forbids: no sync can help.
   if (outOfSync.length === 0) return [];
   if (automated.selfHeal !== true || state.failure !== undefined || nextHealAt(state.heals) > command.now) return [];
   const resources = outOfSync.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
-  return [request(command, comparison, 'self-heal', { prune, resources })];
+  return [...ended('self-healing'), request(command, comparison, 'self-heal', { prune, resources })];
 }
 
 /**
@@ -45,18 +51,22 @@ export function decideHealLastGood(command: Extract<ApplicationCommand, { type: 
   const automated = command.policy?.automated;
   const { comparison, operation } = state;
   if (automated?.selfHeal !== true || automated.enabled === false || state.isDeleting || comparison === undefined) return [];
-  if (command.drift.length === 0 || operation?.phase === 'Running' || nextHealAt(state.heals) > command.now) return [];
+  if (command.drift.length === 0 || isSyncing(operation) || nextHealAt(state.heals) > command.now) return [];
   const resources = command.drift.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
   return [
     { type: 'DriftDetected', data: { revision: comparison.revision, resources: [...command.drift], more: 0 } },
+    ...(operation?.phase === 'Running' ? [supersededWhenApplied(operation, 'self-healing')] : []),
     request(command, comparison, 'self-heal', { prune: false, resources }),
   ];
 }
 
-/** A newer commit doesn't wait for the retries of an older one. */
+/** A newer commit doesn't wait for the retries of an older one, nor for objects of it that don't become healthy. */
 function supersede(command: AutoSync, last: OperationRecord, comparison: Comparison, state: Declared): ApplicationEvent[] {
-  if (last.retryAt === undefined || last.trigger === 'manual' || isSameAttempt(last, comparison, state)) return [];
-  const message = `${last.message}; superseded by ${comparison.revision}`;
+  const isWaiting = last.retryAt !== undefined || (command.mayInterrupt === true && last.stepsCompleted < last.steps.length);
+  if (!isWaiting || last.failing !== undefined || last.isTerminating === true || last.trigger === 'manual') return [];
+  if (isSameAttempt({ ...last, isApplied: false }, comparison, state)) return [];
+  const done = last.retryAt === undefined ? `${last.stepsCompleted} of ${last.steps.length} steps done` : last.message;
+  const message = `${done}; superseded by ${comparison.revision}`;
   return [
     { type: 'SyncFailed', data: { operationId: last.operationId, phase: 'Failed', message } },
     request(command, comparison, 'automated', { prune: command.policy?.automated?.prune === true }),
@@ -66,7 +76,7 @@ function supersede(command: AutoSync, last: OperationRecord, comparison: Compari
 function isSameAttempt(last: Attempt, comparison: Comparison, state: Declared): boolean {
   if (last.specHash !== state.specHash) return false;
   // A commit that changes no manifest is no new desired state; after a failure it is a way to say "try again".
-  return last.phase === 'Succeeded' ? last.manifestSet === comparison.manifestSet : last.revision === comparison.revision;
+  return last.isApplied ? last.manifestSet === comparison.manifestSet : last.revision === comparison.revision;
 }
 
 function request(

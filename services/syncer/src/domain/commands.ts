@@ -35,14 +35,39 @@ export type ApplicationCommand =
       retry: RetryStrategy | undefined;
       allowEmpty: boolean;
     }
-  /** The automated policy looks at the last comparison. */
-  | { type: 'AutoSync'; operationId: string; policy: SyncPolicy | undefined; now: number }
+  /**
+   * The automated policy looks at the last comparison. `mayInterrupt`: the sync that runs waits for nothing but health, so
+   * a newer commit may take its place.
+   */
+  | { type: 'AutoSync'; operationId: string; policy: SyncPolicy | undefined; now: number; mayInterrupt?: boolean }
   /** `drift`: how live objects differ from the last revision that could be rendered. */
   | { type: 'HealLastGood'; operationId: string; policy: SyncPolicy | undefined; drift: readonly DriftedResource[]; now: number }
-  | { type: 'StartSync'; operationId: string; attempt: number; steps: readonly SyncStepHead[] }
-  | { type: 'CompleteStep'; operationId: string; attempt: number; step: number; results: readonly ResourceResult[]; now: number; canRetry: boolean }
+  | { type: 'StartSync'; operationId: string; attempt: number; steps: readonly SyncStepHead[]; onFailure: readonly SyncStepHead[] }
+  | {
+      type: 'CompleteStep';
+      operationId: string;
+      attempt: number;
+      step: number;
+      results: readonly ResourceResult[];
+      now: number;
+      canRetry: boolean;
+      /** After the last step, of what was applied; absent: the sync doesn't wait for it. */
+      health?: AwaitedHealth;
+    }
+  /** The operation is applied and waits for this. */
+  | { type: 'JudgeHealth'; operationId: string; health: AwaitedHealth; now: number }
+  /** Somebody wants the operation to end. */
+  | { type: 'TerminateSync'; operationId: string }
   | { type: 'FailSync'; operationId: string; phase: 'Failed' | 'Error'; message: string; now: number; canRetry: boolean }
   /** A request of the cluster's former owner landed after the take-over. */
   | { type: 'RecordLateWrite'; resource: ResourceRef; resourceVersion: string; epoch: number }
   | { type: 'StartDeletion'; cascade: boolean; resources: number }
   | { type: 'ForgetApplication'; cascaded: boolean };
+
+/** Health that the end of a sync waits for. */
+export interface AwaitedHealth {
+  status: HealthStatusCode;
+  message?: string;
+  /** How long it is waited for, from the moment at which everything was applied. */
+  timeoutMs: number;
+}

@@ -1,10 +1,10 @@
-import type { ApplicationEvent, ResourceHealth, ResourceResult } from '@plumbline/contracts';
-import { AppError, canonicalJson, resourceRefKey } from '@plumbline/contracts';
-import { backoffOf, retryDelayMs } from './backoff.ts';
+import type { ApplicationEvent, ResourceHealth } from '@plumbline/contracts';
+import { canonicalJson, resourceRefKey } from '@plumbline/contracts';
 import { decideAutoSync, decideHealLastGood } from './auto-sync.ts';
 import type { ApplicationCommand } from './commands.ts';
-import { wouldPruneEverything } from './prune-guard.ts';
-import type { ApplicationState, Comparison, Declared, OperationRecord } from './state.ts';
+import { completeStep, failSync, judgeHealth, requestSync, runningOperation, startSync, terminateSync } from './decide-sync.ts';
+import type { ApplicationState, Comparison, Declared } from './state.ts';
+import { isSyncing } from './state.ts';
 
 type Command<T extends ApplicationCommand['type']> = Extract<ApplicationCommand, { type: T }>;
 
@@ -32,6 +32,10 @@ export function decide(command: ApplicationCommand, state: ApplicationState): Ap
       return startSync(command, state);
     case 'CompleteStep':
       return completeStep(command, state);
+    case 'JudgeHealth':
+      return judgeHealth(command, state);
+    case 'TerminateSync':
+      return terminateSync(command, state);
     case 'FailSync':
       return failSync(command, runningOperation(state, command.operationId));
     case 'RecordLateWrite': {
@@ -66,7 +70,7 @@ function recordComparison(command: Command<'RecordComparison'>, state: Declared)
   };
   // Another commit with the same manifests is the same desired state.
   const drifted =
-    before?.manifestSet === comparison.manifestSet && before.status === 'Synced' && comparison.status === 'OutOfSync' && state.operation?.phase !== 'Running';
+    before?.manifestSet === comparison.manifestSet && before.status === 'Synced' && comparison.status === 'OutOfSync' && !isSyncing(state.operation);
   if (!drifted) return [compared];
   const shown = drift.slice(0, driftedResourcesMax);
   return [{ type: 'DriftDetected', data: { revision: comparison.revision, resources: shown, more: drift.length - shown.length } }, compared];
@@ -98,87 +102,3 @@ function recordHealth(command: Command<'RecordHealth'>, state: Declared): Applic
 
 /** Progress messages ("1 of 3 updated") change all the time; the judgement is the status. */
 const sameHealth = (known: ResourceHealth | undefined, now: ResourceHealth): boolean => known !== undefined && known.health === now.health;
-
-function requestSync(command: Command<'RequestSync'>, state: Declared): ApplicationEvent[] {
-  if (state.operation?.operationId === command.operationId) return [];
-  if (state.operation?.phase === 'Running') {
-    throw new AppError('failed-precondition', 'another operation is already in progress', { details: { operation: state.operation.operationId } });
-  }
-  const { operationId, initiatedBy, revision, manifestSet, operation, retry } = command;
-  const requested: ApplicationEvent = {
-    type: 'SyncRequested',
-    data: { operationId, trigger: 'manual', initiatedBy, revision, manifestSet, operation, retryLimit: retry?.limit ?? 0, backoff: backoffOf(retry) },
-  };
-  const prunes = operation.prune === true && operation.resources === undefined;
-  if (prunes && !command.allowEmpty && wouldPruneEverything(state.comparison?.resources ?? [])) {
-    const message = `Sync to ${revision} refused: it would delete every object of the application. Set spec.syncPolicy.automated.allowEmpty to true if that is meant, or delete the application.`;
-    return [requested, { type: 'SyncFailed', data: { operationId, phase: 'Failed', message } }];
-  }
-  return [requested];
-}
-
-function runningOperation(state: Declared, operationId: string): OperationRecord {
-  const { operation } = state;
-  if (operation === undefined || operation.operationId !== operationId || operation.phase !== 'Running') {
-    throw new AppError('failed-precondition', `operation ${operationId} is not running`);
-  }
-  return operation;
-}
-
-function startSync(command: Command<'StartSync'>, state: Declared): ApplicationEvent[] {
-  runningOperation(state, command.operationId);
-  const { operationId, attempt, steps } = command;
-  return [{ type: 'SyncStarted', data: { operationId, attempt, steps: [...steps] } }];
-}
-
-function completeStep(command: Command<'CompleteStep'>, state: Declared): ApplicationEvent[] {
-  const operation = runningOperation(state, command.operationId);
-  const { operationId, attempt, step } = command;
-  if (operation.attempt !== attempt || operation.stepsCompleted !== step) return [];
-  const { phase, wave } = operation.steps[step] ?? { phase: 'Sync' as const, wave: 0 };
-  const completed = inParts(command.results).map((results): ApplicationEvent => ({
-    type: 'SyncStepCompleted',
-    data: { operationId, attempt, step, phase, wave, results },
-  }));
-  const failed = command.results.filter((result) => result.status === 'SyncFailed');
-  if (failed.length > 0) {
-    const message = `one or more objects failed to apply, reason: ${reasons(failed)}`;
-    return [...completed, ...failSync({ type: 'FailSync', operationId, phase: 'Failed', message, now: command.now, canRetry: command.canRetry }, operation)];
-  }
-  if (step + 1 < operation.steps.length) return completed;
-  const message = operation.operation.dryRun === true ? 'dry run: nothing was changed' : 'successfully synced (all tasks run)';
-  return [
-    ...completed,
-    { type: 'SyncApplied', data: { operationId } },
-    { type: 'SyncSucceeded', data: { operationId, revision: operation.revision, message } },
-  ];
-}
-
-/** An event holds at most 256 KiB: the outcome of a big step comes in several, each with its share of the objects. */
-function inParts(results: readonly ResourceResult[]): ResourceResult[][] {
-  const parts: ResourceResult[][] = [];
-  for (let from = 0; from === 0 || from < results.length; from += resultsPerEventMax) parts.push(results.slice(from, from + resultsPerEventMax));
-  return parts;
-}
-
-const resultsPerEventMax = 500;
-
-const reasonsShown = 3;
-
-function reasons(failed: readonly ResourceResult[]): string {
-  const shown = failed
-    .slice(0, reasonsShown)
-    .map((result) => `${result.kind} ${result.namespace === '' ? '' : `${result.namespace}/`}${result.name}: ${result.message}`);
-  if (failed.length > reasonsShown) shown.push(`and ${failed.length - reasonsShown} more`);
-  return shown.join('; ');
-}
-
-/** Retried while the limit allows it and there is something that time can change. */
-function failSync(command: Command<'FailSync'>, operation: OperationRecord): ApplicationEvent[] {
-  const { operationId, phase, message } = command;
-  const isLeft = operation.retryLimit < 0 || operation.attempt < operation.retryLimit;
-  if (!command.canRetry || !isLeft) return [{ type: 'SyncFailed', data: { operationId, phase, message } }];
-  const attempt = operation.attempt + 1;
-  const at = new Date(command.now + retryDelayMs(operation.backoff, attempt)).toISOString();
-  return [{ type: 'SyncRetryScheduled', data: { operationId, attempt, at, message } }];
-}

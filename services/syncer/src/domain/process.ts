@@ -5,7 +5,7 @@ import type { ApplicationState } from './state.ts';
 export interface WakeCommand {
   type: 'Wake';
   /** What it waits for; one timer of each kind. */
-  key: 'retry-sync' | 'self-heal';
+  key: 'retry-sync' | 'self-heal' | 'await-health';
   /** Milliseconds since the epoch. */
   wakeAt: number;
 }
@@ -18,7 +18,9 @@ export function react(state: ApplicationState): WakeCommand[] {
   if (state.status !== 'declared') return [];
   const { operation, heals, comparison, failure } = state;
   if (operation?.phase === 'Running') {
-    return operation.retryAt === undefined ? [] : [{ type: 'Wake', key: 'retry-sync', wakeAt: Date.parse(operation.retryAt) }];
+    const { retryAt, healthUntil } = operation;
+    if (retryAt !== undefined) return [{ type: 'Wake', key: 'retry-sync', wakeAt: Date.parse(retryAt) }];
+    return healthUntil === undefined ? [] : [{ type: 'Wake', key: 'await-health', wakeAt: Date.parse(healthUntil) }];
   }
   const mayHeal = heals.length > 0 && (comparison?.status === 'OutOfSync' || failure !== undefined);
   const wakeAt = mayHeal ? nextHealAt(heals) : 0;

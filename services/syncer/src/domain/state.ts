@@ -65,7 +65,15 @@ export interface OperationRecord {
   phase: 'Running' | 'Succeeded' | 'Failed' | 'Error';
   attempt: number;
   steps: readonly SyncStepHead[];
+  /** Steps of the SyncFail phase. */
+  onFailure: readonly SyncStepHead[];
   stepsCompleted: number;
+  /** A step failed: what follows is the SyncFail phase, and then this is how the attempt ends. */
+  failing?: { message: string; canRetry: boolean };
+  /** Everything was applied, and it waits until this moment for health. */
+  healthUntil?: string;
+  /** Somebody wants it to end. */
+  isTerminating?: boolean;
   results: readonly ResourceResult[];
   requestedAt: string;
   finishedAt?: string;
@@ -74,7 +82,17 @@ export interface OperationRecord {
   message: string;
 }
 
-export type Attempt = Pick<OperationRecord, 'revision' | 'manifestSet' | 'specHash' | 'phase' | 'message'>;
+export interface Attempt extends Pick<OperationRecord, 'revision' | 'manifestSet' | 'specHash' | 'phase' | 'message'> {
+  /** All its objects were applied, whatever became of them. */
+  isApplied: boolean;
+}
+
+/** It has objects to apply or hooks to wait for; one that is applied and waits for health is not in anybody's way. */
+export const isSyncing = (operation: OperationRecord | undefined): boolean => operation?.phase === 'Running' && operation.healthUntil === undefined;
+
+/** About the whole application and for real: neither a dry run nor a part by hand. */
+export const isWhole = ({ operation, trigger }: OperationRecord): boolean =>
+  operation.dryRun !== true && !(trigger === 'manual' && operation.resources !== undefined);
 
 export const initialState: ApplicationState = { status: 'unseen' };
 
@@ -142,6 +160,7 @@ function evolveOperation(state: Declared, event: ApplicationEvent, at: string): 
         phase: 'Running',
         attempt: 0,
         steps: [],
+        onFailure: [],
         stepsCompleted: 0,
         results: [],
         requestedAt: at,
@@ -152,17 +171,30 @@ function evolveOperation(state: Declared, event: ApplicationEvent, at: string): 
   const current = state.operation;
   if (current === undefined || !('operationId' in event.data) || event.data.operationId !== current.operationId) return state;
   const operation = advance(current, event, at);
-  const isWhole = operation.operation.dryRun !== true && !(operation.trigger === 'manual' && operation.operation.resources !== undefined);
-  if (operation.phase === 'Running' || !isWhole) return { ...state, operation };
+  if (operation.phase === 'Running' || !isWhole(operation)) return { ...state, operation };
   const { revision, manifestSet, specHash, phase, message } = operation;
-  return { ...state, operation, attempted: { revision, manifestSet, specHash, phase, message } };
+  const isApplied = phase === 'Succeeded' || operation.healthUntil !== undefined;
+  return { ...state, operation, attempted: { revision, manifestSet, specHash, phase, message, isApplied } };
 }
 
 function advance(operation: OperationRecord, event: ApplicationEvent, at: string): OperationRecord {
   const { retryAt: _retry, finishedAt: _finished, ...running } = operation;
   switch (event.type) {
-    case 'SyncStarted':
-      return { ...running, attempt: event.data.attempt, steps: event.data.steps, stepsCompleted: 0, results: [], message: 'syncing' };
+    case 'SyncStarted': {
+      const { attempt, steps, onFailure = [] } = event.data;
+      const { failing: _, ...again } = running;
+      return { ...again, attempt, steps, onFailure, stepsCompleted: 0, results: [], message: 'syncing' };
+    }
+    case 'SyncFailPhaseStarted': {
+      const { message, canRetry } = event.data;
+      return { ...running, failing: { message, canRetry }, steps: [...running.steps.slice(0, running.stepsCompleted), ...running.onFailure], message };
+    }
+    case 'SyncApplied': {
+      const { healthUntil } = event.data;
+      return healthUntil === undefined ? running : { ...running, healthUntil, message: 'applied' };
+    }
+    case 'SyncTerminationRequested':
+      return { ...running, isTerminating: true };
     case 'SyncStepCompleted':
       return { ...running, stepsCompleted: event.data.step + 1, results: [...operation.results, ...event.data.results] };
     case 'SyncRetryScheduled':

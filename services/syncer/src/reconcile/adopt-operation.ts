@@ -3,6 +3,7 @@ import { AppError, canonicalJson, ensureRevision, refOf } from '@plumbline/contr
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
+import { isSyncing } from '../domain/state.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
 import type { ReconcileContext } from './context.ts';
@@ -65,7 +66,7 @@ function newRequest(entry: Entry, context: ReconcileContext): Request | undefine
     entry.adoptedOperation = last;
     return undefined;
   }
-  if (state?.operation?.phase === 'Running') return undefined;
+  if (isSyncing(state?.operation)) return undefined;
   const operationId = `${prefix}${entry.log.folded.version}`;
   const { initiatedBy = {}, retry } = operation;
   const allowEmpty = entry.resource.spec.syncPolicy?.automated?.allowEmpty === true;

@@ -2,6 +2,8 @@ import type { Compared } from '../compare/compare.ts';
 import { compare } from '../compare/compare.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
+import { syncSettings } from '../settings/sync-settings.ts';
+import { countedHealth } from '../sync/awaited-health.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
 import { extraObjects, lingeringObjects, namespacedBy, projectVerdict } from './observe.ts';
@@ -9,6 +11,7 @@ import { extraObjects, lingeringObjects, namespacedBy, projectVerdict } from './
 /** Compares these desired objects with what is live at this moment. */
 export async function compareNow(entry: Entry, desired: DesiredState, revision: string, context: ReconcileContext, isHasty: boolean): Promise<Compared> {
   const { cluster, judge, world } = context;
+  const settings = syncSettings(context.settings());
   const discovery = await cluster.kube.discover();
   return compare(
     {
@@ -20,6 +23,7 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
       lingering: lingeringObjects(entry, desired, cluster),
       forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
       isHasty,
+      health: (object) => countedHealth(object, settings),
     },
     judge,
   );

@@ -29,6 +29,8 @@ export interface Entry {
   wanted: ReadonlySet<string>;
   /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing that is as it should be. */
   applied?: { step: string; outcome: StepOutcome };
+  /** While objects are written: leaves it before the next one. */
+  interrupt?: () => void;
   /** Refresh annotation that was seen and is being served. */
   refresh?: 'normal' | 'hard';
   /** A hard refresh was asked for and nothing has been rendered since. */

@@ -8,6 +8,8 @@ import type { ApplicationCommand } from '../domain/commands.ts';
 import { redactSpec } from '../domain/redact.ts';
 import { limits } from '../limits.ts';
 import type { Declared } from '../domain/state.ts';
+import { isSyncing } from '../domain/state.ts';
+import { syncSettings } from '../settings/sync-settings.ts';
 import { adoptOperation, refuseOperation } from './adopt-operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
 import type { ReconcileContext, Why } from './context.ts';
@@ -16,6 +18,7 @@ import type { Entry } from './entry.ts';
 import { declaredState, refreshAnnotation } from './entry.ts';
 import { watchEverythingOf } from './observe.ts';
 import { advanceOperation } from './run-operation.ts';
+import { endTerminated, terminationOf } from './terminate.ts';
 import { assertDestination, assertProject, resolveTarget, sourceOf } from './target.ts';
 
 /**
@@ -46,8 +49,9 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
 async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why): Promise<void> {
   const application = entry.resource;
   const declare = await declareCommand(entry, context);
-  await entry.log.execute([declare, ...(entry.lateWrites ?? [])], why);
+  await entry.log.execute([declare, ...(entry.lateWrites ?? []), ...terminationOf(entry)], why);
   delete entry.lateWrites;
+  await endTerminated(entry, context);
   const state = declaredState(entry);
   if (state === undefined) return;
   if (application.metadata.deletionTimestamp !== undefined || !entry.isPresent) return reconcileDeletion(entry, state, context);
@@ -75,9 +79,7 @@ async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why):
 function isHasty(entry: Entry, desired: DesiredState): boolean {
   const automated = entry.resource.spec.syncPolicy?.automated;
   const state = declaredState(entry);
-  return (
-    automated !== undefined && automated.enabled !== false && state?.operation?.phase !== 'Running' && state?.comparison?.manifestSet !== desired.manifestSet
-  );
+  return automated !== undefined && automated.enabled !== false && !isSyncing(state?.operation) && state?.comparison?.manifestSet !== desired.manifestSet;
 }
 
 /** The application's declaration; its full spec is sealed in the blob store first, so that the event's reference holds. */
@@ -174,8 +176,17 @@ async function decideAndSync(
   const commands = comparisonCommands(seen.compared, isPointerDeferred);
   // Ids that derive from the stream's version: deciding the same again after a crash makes the same operation.
   const operationId = `${entry.log.id.uid}-${entry.log.folded.version}`;
-  commands.push({ type: 'AutoSync', operationId, policy, now: clock() });
+  commands.push({ type: 'AutoSync', operationId, policy, now: clock(), mayInterrupt: mayInterrupt(entry, context) });
   await advanceOperation(entry, seen.desired, commands, context, why);
+}
+
+/**
+ * The step that runs has written all it had to and waits for objects to become healthy: nothing is lost when a newer
+ * commit takes over. A hook is let finish what it is at.
+ */
+function mayInterrupt(entry: Entry, context: ReconcileContext): boolean {
+  const results = entry.applied?.outcome.results;
+  return results !== undefined && results.every((result) => result.hookType === undefined) && syncSettings(context.settings()).supersedes;
 }
 
 /** A spec that is not allowed any more doesn't go on being applied. */

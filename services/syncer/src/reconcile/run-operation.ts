@@ -1,18 +1,22 @@
 import type { ResourceResult } from '@plumbline/contracts';
-import type { Step } from '@plumbline/manifests';
+import type { KubeObject, Step } from '@plumbline/manifests';
 import { applicationSyncOptions } from '@plumbline/manifests';
-import type { ApplicationCommand } from '../domain/commands.ts';
+import type { ApplicationCommand, AwaitedHealth } from '../domain/commands.ts';
 import type { OperationRecord } from '../domain/state.ts';
+import { isSyncing } from '../domain/state.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import { fieldManager } from '../field-managers.ts';
+import { healthTimeoutMs, syncSettings } from '../settings/sync-settings.ts';
 import { applyStep } from '../sync/apply-step.ts';
 import { endedHooks } from '../sync/hooks.ts';
 import { refOf } from '../live/object-ref.ts';
-import { desiredIndex, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from '../sync/operation.ts';
+import type { Plan } from '../sync/operation.ts';
+import { appliedHealth, desiredIndex, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from '../sync/operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
 import type { ReconcileContext, Why } from './context.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
+import { untilTerminated } from './terminate.ts';
 import { extraObjects, namespacedBy, projectVerdict, watchEverythingOf } from './observe.ts';
 
 /**
@@ -51,17 +55,43 @@ export async function advanceOperation(
     // Another revision than the newest has kinds and hooks of its own to listen to.
     await watchEverythingOf(entry, { ...target, objects: [...desired.objects, ...target.objects] }, state, context.cluster);
   }
-  const planned = planOf(operation, target, extraObjects(entry, target, context.cluster));
-  const followed = operation.steps.length > 0 && retryAtMs === undefined ? followPlan(operation, planned) : undefined;
-  const isStarted = followed !== undefined;
-  const steps = followed ?? planned;
+  if (operation.healthUntil !== undefined) return awaitHealth(entry, { desired: target, operation, commands }, context, why);
+  const plan = planOf(operation, target, extraObjects(entry, target, context.cluster));
+  const isStarted = operation.steps.length > 0 && retryAtMs === undefined && followPlan(operation, plan) !== undefined;
   const attempt = retryAtMs === undefined ? operation.attempt : operation.attempt + 1;
-  const start: ApplicationCommand[] = isStarted ? [] : [{ type: 'StartSync', operationId: operation.operationId, attempt, steps: stepHeads(steps) }];
-  await entry.log.execute([...commands, ...start], why);
+  const { operationId } = operation;
+  const start: ApplicationCommand = { type: 'StartSync', operationId, attempt, steps: stepHeads(plan.steps), onFailure: stepHeads(plan.onFailure) };
+  await entry.log.execute(isStarted ? commands : [...commands, start], why);
   if (!isStarted) delete entry.applied;
   context.statusChanged(entry);
-  await runSteps(entry, target, steps, context, why);
+  await runSteps(entry, target, plan, context, why);
 }
+
+/** Everything is applied: whether what it waits for has come, or won't. */
+async function awaitHealth(
+  entry: Entry,
+  { desired, operation, commands }: { desired: DesiredState; operation: OperationRecord; commands: readonly ApplicationCommand[] },
+  context: ReconcileContext,
+  why: Why,
+): Promise<void> {
+  const { operationId } = operation;
+  const health = awaited(entry, desired, operation, context) ?? { status: 'Healthy' as const, timeoutMs: 0 };
+  await entry.log.execute([...commands, { type: 'JudgeHealth', operationId, health, now: context.clock() }], why);
+  await settle(entry, desired, context);
+}
+
+/** Health that the operation ends with; undefined when it doesn't wait for any: dry runs, and heals of a part. */
+function awaited(entry: Entry, desired: DesiredState, operation: OperationRecord, context: ReconcileContext): AwaitedHealth | undefined {
+  const settings = syncSettings(context.settings());
+  const timeoutMs = healthTimeoutMs(settings, operation.operation.syncOptions ?? entry.resource.spec.syncPolicy?.syncOptions);
+  if (operation.operation.dryRun === true || operation.trigger === 'self-heal' || timeoutMs === 0) return undefined;
+  return { ...appliedHealth(operation, desired, { live: liveIn(context), settings }), timeoutMs };
+}
+
+const liveIn =
+  ({ cluster }: ReconcileContext) =>
+  (key: string): KubeObject | undefined =>
+    cluster.state.row(key)?.object;
 
 /** The operation that would run once these commands are executed. */
 function runningAfter(entry: Entry, commands: readonly ApplicationCommand[]): OperationRecord | undefined {
@@ -70,10 +100,12 @@ function runningAfter(entry: Entry, commands: readonly ApplicationCommand[]): Op
   return operation?.phase === 'Running' ? operation : undefined;
 }
 
-async function runSteps(entry: Entry, desired: DesiredState, steps: readonly Step[], context: ReconcileContext, why: Why): Promise<void> {
+async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context: ReconcileContext, why: Why): Promise<void> {
+  const observed = { live: liveIn(context), settings: syncSettings(context.settings()) };
   for (;;) {
     const operation = declaredState(entry)?.operation;
-    if (operation === undefined || operation.phase !== 'Running' || operation.retryAt !== undefined) break;
+    if (operation === undefined || !isSyncing(operation) || operation.retryAt !== undefined) break;
+    const steps = followPlan(operation, plan) ?? [];
     const index = operation.stepsCompleted;
     const isLast = index + 1 >= steps.length;
     const step = steps[index] ?? { phase: 'Sync' as const, wave: 0, objects: [], prune: [] };
@@ -81,21 +113,36 @@ async function runSteps(entry: Entry, desired: DesiredState, steps: readonly Ste
     const isFailed = outcome.results.some((result) => result.status === 'SyncFailed');
     let results: readonly ResourceResult[] = outcome.results;
     if (!isFailed && operation.operation.dryRun !== true) {
-      const progress = progressOf(step, outcome.results, isLast, (key) => context.cluster.state.row(key)?.object);
+      const progress = progressOf(step, outcome.results, isLast, observed);
       if (progress.state === 'waiting') return;
       ({ results } = progress);
     }
     const { operationId, attempt } = operation;
-    const done: ApplicationCommand = { type: 'CompleteStep', operationId, attempt, step: index, results, now: context.clock(), canRetry: outcome.canRetry };
+    const health = isLast && !isFailed ? awaited(entry, desired, operation, context) : undefined;
+    const done: ApplicationCommand = {
+      type: 'CompleteStep',
+      operationId,
+      attempt,
+      step: index,
+      results,
+      now: context.clock(),
+      canRetry: outcome.canRetry,
+      ...(health === undefined ? {} : { health }),
+    };
     const seen = isLast || isFailed ? await comparedAfter(entry, desired, operation, context) : [];
     const recorded = await entry.log.execute([done, ...seen], why);
     delete entry.applied;
     // The stream has moved on under us: what is right now is decided anew.
     if (recorded.length === 0) return;
   }
-  const state = declaredState(entry);
-  if (state?.operation?.phase !== 'Running') {
-    await deleteEndedHooks(desired, state?.operation, context);
+  await settle(entry, desired, context);
+}
+
+/** What follows the end of an operation; what waits orders its timer. */
+async function settle(entry: Entry, desired: DesiredState, context: ReconcileContext): Promise<void> {
+  const operation = declaredState(entry)?.operation;
+  if (operation?.phase !== 'Running') {
+    await deleteEndedHooks(desired, operation, context);
     context.wake(entry);
   }
   context.wakeups.arrange(entry.key, entry.log.state);
@@ -122,19 +169,24 @@ async function applyOnce(
   const options = applicationSyncOptions(operation.operation.syncOptions ?? entry.resource.spec.syncPolicy?.syncOptions);
   const discovery = await cluster.kube.discover();
   if (operation.stepsCompleted === 0 && options.createNamespace && operation.operation.dryRun !== true) await ensureNamespace(entry, desired, context);
-  const outcome = await applyStep(step, {
-    kube: cluster.kube,
-    judge,
-    operation,
-    instance: entry.instance,
-    options,
-    desired: desiredIndex(desired),
-    live: (key) => cluster.state.row(key)?.object,
-    forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
-    isApplication: context.isApplication,
-    assertOwner: context.assertOwner,
-    observe: (object) => cluster.state.observe(object),
-  });
+  const outcome = await untilTerminated(entry, (assertNotTerminated) =>
+    applyStep(step, {
+      kube: cluster.kube,
+      judge,
+      operation,
+      instance: entry.instance,
+      options,
+      desired: desiredIndex(desired),
+      live: (key) => cluster.state.row(key)?.object,
+      forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
+      isApplication: context.isApplication,
+      assertOwner() {
+        context.assertOwner();
+        assertNotTerminated();
+      },
+      observe: (object) => cluster.state.observe(object),
+    }),
+  );
   entry.applied = { step: name, outcome };
   return outcome;
 }

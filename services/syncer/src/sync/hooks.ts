@@ -1,10 +1,11 @@
 import { AppError } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { annotationOf, health, hookDeletePolicies } from '@plumbline/manifests';
+import { annotationOf, health, hookDeletePolicies, hookFinalizer } from '@plumbline/manifests';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
+import { fieldManager } from '../field-managers.ts';
 import { limits } from '../limits.ts';
 import { refOf } from '../live/object-ref.ts';
 
@@ -36,6 +37,15 @@ export async function prepareHook(desired: DesiredObject, live: KubeObject | und
   throw new AppError('unavailable', `the hook of the run before is still being deleted after ${limits.hookDeletionMs / 1000} s: look at its finalizers`, {
     retry: 'later',
   });
+}
+
+/** Deletes a hook at once: its finalizer is only there to keep its result. */
+export async function removeHook(live: KubeObject, kube: KubeClient): Promise<void> {
+  const { uid, finalizers = [] } = live.metadata;
+  const others = finalizers.filter((finalizer) => finalizer !== hookFinalizer);
+  const ref = refOf(live);
+  if (others.length < finalizers.length) await kube.mergePatch(ref, { metadata: { uid, finalizers: others } }, { fieldManager: fieldManager.objects });
+  await kube.delete(ref, { propagationPolicy: 'Background', ...(uid === undefined ? {} : { uid }) });
 }
 
 export type HookOutcome = 'running' | 'succeeded' | 'failed';

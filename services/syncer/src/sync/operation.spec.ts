@@ -2,8 +2,9 @@ import type { KubeObject } from '@plumbline/manifests';
 import { describe, expect, test } from 'vitest';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
+import { syncSettings } from '../settings/sync-settings.ts';
 import { endedHooks, hookOutcome, isOfThisRun, markedWithRun } from './hooks.ts';
-import { followPlan, planOf, progressOf, stepHeads, withNamedHooks } from './operation.ts';
+import { appliedHealth, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from './operation.ts';
 
 const operation: OperationRecord = {
   operationId: 'op',
@@ -17,11 +18,14 @@ const operation: OperationRecord = {
   phase: 'Running',
   attempt: 0,
   steps: [],
+  onFailure: [],
   stepsCompleted: 0,
   results: [],
   requestedAt: '2030-01-01T00:00:00.000Z',
   message: '',
 };
+
+const settings = syncSettings({});
 
 const configMap = (name: string, wave = 0): KubeObject => ({
   apiVersion: 'v1',
@@ -61,10 +65,10 @@ describe('a running operation', () => {
   test('keeps its steps when what they pruned is gone', () => {
     const desired = stateOf(desiredOf(configMap('a'), 'resource'));
     const before = planOf(operation, desired, [configMap('old', 5)]);
-    const started = { ...operation, steps: before.map(({ phase, wave, objects, prune }) => ({ phase, wave, resources: objects.length + prune.length })) };
+    const started = { ...operation, steps: before.steps.map(({ phase, wave, objects, prune }) => ({ phase, wave, resources: objects.length + prune.length })) };
     expect(started.steps.length).toBe(2);
     const after = planOf(started, desired, []);
-    expect(after).toHaveLength(1);
+    expect(after.steps).toHaveLength(1);
     expect(followPlan(started, after)?.map(({ wave }) => wave)).toEqual(started.steps.map(({ wave }) => wave));
   });
 
@@ -72,7 +76,7 @@ describe('a running operation', () => {
   test('prunes each object in the step that was recorded for it, however many are left', () => {
     const desired = stateOf(desiredOf(configMap('a'), 'resource'));
     const extra = [configMap('w0', 0), configMap('w1', 1), configMap('w2', 2)];
-    const started = { ...operation, steps: stepHeads(planOf(operation, desired, extra)) };
+    const started = { ...operation, steps: stepHeads(planOf(operation, desired, extra).steps) };
     const left = (objects: KubeObject[]) =>
       followPlan(started, planOf(started, desired, objects))?.map(({ prune }) => prune.map(({ metadata }) => metadata.name));
     expect(left(extra)).toEqual([['w2'], ['w1'], ['w0']]);
@@ -84,7 +88,7 @@ describe('a running operation', () => {
     const last = { ...operation, operation: { prune: true, syncOptions: ['PruneLast=true'] } };
     const desired = stateOf(desiredOf(configMap('a'), 'resource'), desiredOf(configMap('b', 2), 'resource'));
     const extra = [configMap('old', 7), configMap('older', 9)];
-    const started = { ...last, steps: stepHeads(planOf(last, desired, extra)) };
+    const started = { ...last, steps: stepHeads(planOf(last, desired, extra).steps) };
     expect(started.steps.at(-1)).toMatchObject({ prunes: 'last', resources: 2 });
     const followed = followPlan(started, planOf(started, desired, extra.slice(0, 1)));
     expect(followed?.map(({ prune }) => prune.length)).toEqual([...Array.from({ length: started.steps.length - 1 }, () => 0), 1]);
@@ -107,8 +111,75 @@ describe('a running operation', () => {
       { group: '', version: 'v1', kind: 'ConfigMap', namespace: 'ns', name: 'old', status: 'Pruned' as const, message: 'pruned', syncPhase: 'Sync' as const },
     ];
     const step = { phase: 'Sync' as const, wave: 0, objects: [], prune: [] };
-    expect(progressOf(step, results, false, () => configMap('old')).state).toBe('waiting');
-    expect(progressOf(step, results, false, () => undefined).state).toBe('done');
+    expect(progressOf(step, results, false, { live: () => configMap('old'), settings }).state).toBe('waiting');
+    expect(progressOf(step, results, false, { live: () => undefined, settings }).state).toBe('done');
+  });
+});
+
+describe('the SyncFail phase', () => {
+  const cleanup = desiredOf(job({ name: 'cleanup', annotations: { 'argocd.argoproj.io/hook': 'SyncFail' } }), 'hook');
+  const desired = stateOf(desiredOf(configMap('a'), 'resource'), desiredOf(configMap('b', 1), 'resource'), cleanup);
+
+  test('is planned beside the steps, and not for dry runs or parts', () => {
+    const { steps, onFailure } = planOf(operation, desired, []);
+    expect(steps.map(({ phase }) => phase)).toEqual(['Sync', 'Sync']);
+    expect(onFailure.map(({ phase, objects }) => [phase, objects.map(({ object }) => object.metadata.name)])).toEqual([['SyncFail', ['cleanup']]]);
+    expect(planOf({ ...operation, operation: { dryRun: true } }, desired, []).onFailure).toEqual([]);
+    expect(planOf({ ...operation, operation: { resources: [{ kind: 'ConfigMap', name: 'a' }] } }, desired, []).onFailure).toEqual([]);
+  });
+
+  test('follows the step that failed, also after a restart', () => {
+    const plan = planOf(operation, desired, []);
+    const failing: OperationRecord = {
+      ...operation,
+      steps: [...stepHeads(plan.steps).slice(0, 1), ...stepHeads(plan.onFailure)],
+      onFailure: stepHeads(plan.onFailure),
+      stepsCompleted: 1,
+      failing: { message: 'no', canRetry: false },
+    };
+    const followed = followPlan(failing, plan);
+    expect(followed?.map(({ phase }) => phase)).toEqual(['Sync', 'SyncFail']);
+    expect(followed?.[1]?.objects.map(({ object }) => object.metadata.name)).toEqual(['cleanup']);
+  });
+});
+
+describe('the health that a sync waits for', () => {
+  const deployment = (observedGeneration: number): KubeObject => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web', namespace: 'ns', generation: 2 },
+    spec: { replicas: 1 },
+    status: { observedGeneration, replicas: 1, updatedReplicas: 1, availableReplicas: 1 },
+  });
+  const ingress: KubeObject = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name: 'web', namespace: 'ns' }, spec: {}, status: {} };
+  const of = (...objects: KubeObject[]): DesiredState => {
+    const all = objects.map((object) => desiredOf(object, 'resource'));
+    return { ...stateOf(...all), byKey: new Map(all.map((one) => [one.key, one])) };
+  };
+  const liveOf =
+    (...objects: KubeObject[]) =>
+    (key: string): KubeObject | undefined =>
+      objects.find(({ kind }) => key.includes(kind));
+
+  test('is that of what was observed since the write', () => {
+    const desired = of(deployment(1));
+    expect(appliedHealth(operation, desired, { live: liveOf(deployment(1)), settings }).status).toBe('Progressing');
+    expect(appliedHealth(operation, desired, { live: liveOf(deployment(2)), settings }).status).toBe('Healthy');
+    expect(appliedHealth(operation, desired, { live: () => undefined, settings }).status).toBe('Missing');
+  });
+
+  test('does not wait for a load balancer that nobody may ever give an address, unless it is asked to', () => {
+    const desired = of(deployment(2), ingress);
+    const live = liveOf(deployment(2), ingress);
+    expect(appliedHealth(operation, desired, { live, settings }).status).toBe('Healthy');
+    const compatible = syncSettings({ 'plumbline.sync.awaitLoadBalancers': 'true' });
+    expect(appliedHealth(operation, desired, { live, settings: compatible }).status).toBe('Progressing');
+  });
+
+  test('of a part is that of the part', () => {
+    const desired = of(deployment(1), configMap('a'));
+    const part = { ...operation, operation: { resources: [{ kind: 'ConfigMap', name: 'a' }] } };
+    expect(appliedHealth(part, desired, { live: liveOf(deployment(1), configMap('a')), settings }).status).toBe('Healthy');
   });
 });
 

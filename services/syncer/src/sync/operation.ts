@@ -1,9 +1,20 @@
 import type { ResourceResult, SyncStepHead } from '@plumbline/contracts';
 import { resourceRefKey } from '@plumbline/contracts';
-import type { KubeObject, Step } from '@plumbline/manifests';
-import { applicationSyncOptions, health, hookName, planSteps, resourceIdOf, resourceKey, resourceSyncOptions } from '@plumbline/manifests';
+import type { Health, KubeObject, Step } from '@plumbline/manifests';
+import {
+  applicationHealth,
+  applicationSyncOptions,
+  hookName,
+  ignoresHealth,
+  planSteps,
+  resourceIdOf,
+  resourceKey,
+  resourceSyncOptions,
+} from '@plumbline/manifests';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
+import type { SyncSettings } from '../settings/sync-settings.ts';
+import { awaitedHealth } from './awaited-health.ts';
 import { hookFailure, hookOutcome } from './hooks.ts';
 
 /**
@@ -23,23 +34,37 @@ export function withNamedHooks(desired: DesiredState, operation: OperationRecord
   return { ...desired, objects };
 }
 
+export interface Plan {
+  steps: Step[];
+  /** The SyncFail phase: done when one of the steps fails (argocd-compat B024). */
+  onFailure: Step[];
+}
+
 /** The steps of an operation over these objects; the same input makes the same plan after a restart. */
-export function planOf(operation: OperationRecord, desired: DesiredState, extra: readonly KubeObject[]): Step[] {
-  const { resources, syncStrategy, syncOptions } = operation.operation;
+export function planOf(operation: OperationRecord, desired: DesiredState, extra: readonly KubeObject[]): Plan {
+  const { resources, syncStrategy, syncOptions, dryRun } = operation.operation;
   const options = applicationSyncOptions(syncOptions);
   const isPartial = resources !== undefined;
-  const isSelected = (object: KubeObject): boolean => {
+  const isSelected = selectionOf(operation);
+  // Hooks belong to whole syncs (Argo CD; argocd-compat B027).
+  const withHooks = !isPartial && syncStrategy?.apply === undefined;
+  const objects = desired.objects.filter((one) => (one.kind === 'hook' ? withHooks : isSelected(one.object))).map(({ object }) => object);
+  const steps = planSteps(objects, { prune: extra.filter(isSelected), isPrunedLast: (object) => resourceSyncOptions(object, options).pruneLast });
+  return {
+    steps: steps.filter((step) => step.phase !== 'SyncFail'),
+    onFailure: dryRun === true ? [] : steps.filter((step) => step.phase === 'SyncFail'),
+  };
+}
+
+/** Whether an operation is about an object: all of them, unless it names some. */
+function selectionOf({ operation: { resources } }: OperationRecord): (object: KubeObject) => boolean {
+  return (object) => {
     const { group, kind, namespace, name } = resourceIdOf(object);
     return (
       resources === undefined ||
       resources.some((one) => (one.group ?? '') === group && one.kind === kind && one.name === name && (one.namespace ?? namespace) === namespace)
     );
   };
-  // Hooks belong to whole syncs (Argo CD; argocd-compat B027).
-  const withHooks = !isPartial && syncStrategy?.apply === undefined;
-  const objects = desired.objects.filter((one) => (one.kind === 'hook' ? withHooks : isSelected(one.object))).map(({ object }) => object);
-  const steps = planSteps(objects, { prune: extra.filter(isSelected), isPrunedLast: (object) => resourceSyncOptions(object, options).pruneLast });
-  return steps.filter((step) => step.phase !== 'SyncFail');
 }
 
 export const stepHeads = (steps: readonly Step[]): SyncStepHead[] =>
@@ -56,7 +81,8 @@ export const stepHeads = (steps: readonly Step[]): SyncStepHead[] =>
  * to be pruned at first; what nobody planned goes with the last step. Undefined when the new plan has objects in a step
  * that was not recorded: then the sync starts again.
  */
-export function followPlan(operation: OperationRecord, planned: readonly Step[]): Step[] | undefined {
+export function followPlan(operation: OperationRecord, plan: Plan): Step[] | undefined {
+  const planned = operation.failing === undefined ? plan.steps : plan.onFailure;
   const nameOf = ({ phase, wave }: Pick<Step, 'phase' | 'wave'>): string => `${phase} ${wave}`;
   const recorded = new Set(operation.steps.map(nameOf));
   if (planned.some((step) => step.objects.length > 0 && !recorded.has(nameOf(step)))) return undefined;
@@ -76,7 +102,12 @@ export type Progress = { state: 'waiting' } | { state: 'done'; results: Resource
  * Whether an applied step is over: its hooks have ended, and, when more steps follow, its objects are healthy and its
  * prunes gone. A degraded object or a failed hook fails the step.
  */
-export function progressOf(step: Step, results: readonly ResourceResult[], isLast: boolean, live: (key: string) => KubeObject | undefined): Progress {
+export function progressOf(
+  step: Step,
+  results: readonly ResourceResult[],
+  isLast: boolean,
+  { live, settings }: { live(key: string): KubeObject | undefined; settings: SyncSettings },
+): Progress {
   const byKey = new Map(results.map((result) => [resourceRefKey(result), result]));
   let isWaiting = false;
   const ended = new Map<string, ResourceResult>();
@@ -91,7 +122,7 @@ export function progressOf(step: Step, results: readonly ResourceResult[], isLas
       else ended.set(key, { ...result, hookPhase: 'Succeeded' });
     } else if (!isLast) {
       const now = live(key);
-      const found = now === undefined ? undefined : health(now);
+      const found = now === undefined ? undefined : awaitedHealth(now, settings);
       if (now === undefined) ended.set(key, { ...result, status: 'SyncFailed', message: 'it is missing: it might have been deleted during the sync' });
       else if (found?.status === 'Degraded')
         ended.set(key, { ...result, status: 'SyncFailed', message: `it is degraded: ${found.message ?? 'no reason given'}` });
@@ -102,6 +133,23 @@ export function progressOf(step: Step, results: readonly ResourceResult[], isLas
   const isFailed = [...ended.values()].some((result) => result.status === 'SyncFailed');
   if (isWaiting && !isFailed) return { state: 'waiting' };
   return { state: 'done', results: results.map((result) => ended.get(resourceRefKey(result)) ?? result) };
+}
+
+/** Health of what an operation applied, all of it or the resources that it was about; what is missing counts as Missing. */
+export function appliedHealth(
+  operation: OperationRecord,
+  desired: DesiredState,
+  { live, settings }: { live(key: string): KubeObject | undefined; settings: SyncSettings },
+): Health {
+  const isSelected = selectionOf(operation);
+  const judged = [...desired.byKey.values()].flatMap(({ key, object }) => {
+    if (!isSelected(object)) return [];
+    const now = live(key);
+    if (now !== undefined && ignoresHealth(now)) return [];
+    const found = now === undefined ? { status: 'Missing' as const, message: 'it is not there' } : awaitedHealth(now, settings);
+    return [{ ...resourceIdOf(object), isLive: true, health: found }];
+  });
+  return applicationHealth(judged);
 }
 
 /** Finds the desired object again by which a plan's object was made. */

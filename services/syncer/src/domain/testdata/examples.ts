@@ -68,6 +68,11 @@ export const started = (operationId: string, attempt = 0): ApplicationEvent => (
   data: { operationId, attempt, steps: [{ phase: 'Sync', wave: 0, resources: 2 }] },
 });
 
+export const applied = (operationId: string, healthUntil?: string): ApplicationEvent => ({
+  type: 'SyncApplied',
+  data: { operationId, ...(healthUntil === undefined ? {} : { healthUntil }) },
+});
+
 export const succeeded = (operationId: string, revision: string): ApplicationEvent => ({
   type: 'SyncSucceeded',
   data: { operationId, revision, message: 'successfully synced (all tasks run)' },

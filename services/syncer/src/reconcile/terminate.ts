@@ -1,0 +1,81 @@
+import type { Application } from '@plumbline/contracts';
+import { AppError } from '@plumbline/contracts';
+import type { ApplicationCommand } from '../domain/commands.ts';
+import { refOf } from '../live/object-ref.ts';
+import { planOf, withNamedHooks } from '../sync/operation.ts';
+import { isOfThisRun, removeHook } from '../sync/hooks.ts';
+import type { ReconcileContext } from './context.ts';
+import type { Entry } from './entry.ts';
+import { declaredState } from './entry.ts';
+
+/**
+ * Argo CD's way to end an operation, which kubectl can go as well as the API: `.status.operationState.phase` is set to
+ * `Terminating`. Which operation is meant says its start.
+ */
+export function terminationOf(entry: Entry): ApplicationCommand[] {
+  const operation = declaredState(entry)?.operation;
+  if (operation?.phase !== 'Running') return [];
+  const startedAt = terminatingSince(entry.resource);
+  return startedAt !== undefined && sameSecond(startedAt, operation.requestedAt) ? [{ type: 'TerminateSync', operationId: operation.operationId }] : [];
+}
+
+/** Start of the operation that somebody wants to end, as the resource says it. */
+export function terminatingSince({ status }: Application): string | undefined {
+  const state = status?.['operationState'] as { phase?: string; startedAt?: string } | undefined;
+  return state?.phase === 'Terminating' ? (state.startedAt ?? '') : undefined;
+}
+
+const sameSecond = (a: string, b: string): boolean => Math.floor(Date.parse(a) / 1_000) === Math.floor(Date.parse(b) / 1_000);
+
+/**
+ * Ends an operation that was asked to end: hooks that run are deleted, everything else stays as it is (argocd-compat
+ * B026). That it ends doesn't depend on the API server: what could not be deleted is said.
+ */
+export async function endTerminated(entry: Entry, context: ReconcileContext): Promise<void> {
+  const operation = declaredState(entry)?.operation;
+  if (operation?.phase !== 'Running' || operation.isTerminating !== true) return;
+  const { operationId } = operation;
+  let end: { phase: 'Failed' | 'Error'; message: string } = { phase: 'Failed', message: 'Operation terminated' };
+  try {
+    await deleteRunningHooks(entry, context);
+  } catch (error) {
+    context.assertOwner();
+    end = { phase: 'Error', message: `Operation termination had errors: ${AppError.from(error).message}` };
+  }
+  await entry.log.execute([{ type: 'FailSync', operationId, ...end, now: context.clock(), canRetry: false }]);
+  delete entry.applied;
+  context.wakeups.arrange(entry.key, entry.log.state);
+}
+
+async function deleteRunningHooks(entry: Entry, context: ReconcileContext): Promise<void> {
+  const operation = declaredState(entry)?.operation;
+  if (operation === undefined || operation.operation.dryRun === true) return;
+  const desired = withNamedHooks(await context.desired.load(entry.resource, entry.instance, operation.manifestSet), operation);
+  const plan = planOf(operation, desired, []);
+  for (const { object, isHook } of [...plan.steps, ...plan.onFailure].flatMap((step) => step.objects)) {
+    if (!isHook) continue;
+    const live = await context.cluster.kube.get(refOf(object));
+    if (live === undefined || !isOfThisRun(live, operation)) continue;
+    context.assertOwner();
+    await removeHook(live, context.cluster.kube);
+  }
+}
+
+/** Does the work unless somebody ends the operation meanwhile: then it is left where it stands, before its next write. */
+export async function untilTerminated<T>(entry: Entry, work: (assertNotTerminated: () => void) => Promise<T>): Promise<T> {
+  const termination = Promise.withResolvers<never>();
+  let isTerminated = false;
+  const terminated = (): AppError => new AppError('conflict', `the operation of ${entry.key} is being terminated`, { retry: 'later' });
+  entry.interrupt = () => {
+    isTerminated = true;
+    termination.reject(terminated());
+  };
+  try {
+    const assertNotTerminated = (): void => {
+      if (isTerminated) throw terminated();
+    };
+    return await Promise.race([work(assertNotTerminated), termination.promise]);
+  } finally {
+    delete entry.interrupt;
+  }
+}
