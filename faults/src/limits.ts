@@ -27,4 +27,7 @@ export const limits = {
   applications: 6,
   configMapsPerApplication: 4,
   subscribers: 2,
+  /** Edits by hand of one application before it is left alone for a while: self-healing takes more for a fight. */
+  editsInARowMax: 4,
+  quietMs: 75_000,
 } as const;

@@ -60,11 +60,13 @@ export class Pusher {
 }
 
 /**
- * Somebody with kubectl who changes what Git says, one application after the other: more than five edits of one within a
+ * Somebody with kubectl who changes what Git says, one application after the other. Five edits of one without a quiet
  * minute would be a fight, from which self-healing backs off for minutes.
  */
 export async function editByHand({ demo, history, random, kube }: Stage): Promise<void> {
-  const application = demo.names[history.manualEdits % demo.names.length]!;
+  const turn = history.manualEdits % demo.names.length;
+  const application = [...demo.names.slice(turn), ...demo.names.slice(0, turn)].find((name) => history.mayEdit(name, performance.now()));
+  if (application === undefined) return;
   const name = `keep-${random.int(0, limits.configMapsPerApplication - 1)}`;
   const ref = { group: '', version: 'v1', kind: 'ConfigMap', namespace: demo.namespaceOf(application), name };
   try {

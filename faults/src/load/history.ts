@@ -1,3 +1,5 @@
+import { limits } from '../limits.ts';
+
 /** What was said to whom, in the order it was said: what an outside observer may hold the platform to. */
 export interface Acknowledged {
   kind: 'sync' | 'create' | 'update' | 'delete';
@@ -26,6 +28,17 @@ export class History {
   refused = 0;
   pushesFailed = 0;
   manualEdits = 0;
+
+  readonly #edits = new Map<string, { count: number; lastMs: number }>();
+
+  /** Counts an edit by hand, unless it would be one too many without a quiet time. */
+  mayEdit(application: string, nowMs: number): boolean {
+    const { count, lastMs } = this.#edits.get(application) ?? { count: 0, lastMs: nowMs };
+    const before = nowMs - lastMs > limits.quietMs ? 0 : count;
+    if (before >= limits.editsInARowMax) return false;
+    this.#edits.set(application, { count: before + 1, lastMs: nowMs });
+    return true;
+  }
 
   problem(text: string): void {
     this.problems.push(text);
