@@ -28,10 +28,11 @@ class DropLease1790000000008 implements MigrationInterface {
   }
 }
 
-/** Its rows hold the state of operations as older versions folded it; without the table it is made anew from the log. */
+/** Its rows hold the state of operations as older versions folded it: its consumer begins anew. */
 class FoldApplicationsAnew1790000000012 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query('drop table if exists application');
+    await queryRunner.query('delete from application');
+    await queryRunner.query(`delete from checkpoint where consumer = 'syncer.applications'`);
   }
 
   async down(): Promise<void> {}
