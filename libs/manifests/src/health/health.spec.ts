@@ -316,3 +316,28 @@ describe('application', () => {
     expect(applicationHealth(resources)).toEqual(expected);
   });
 });
+
+const spec = { project: 'default', source: { repoURL: 'r', path: 'p' }, destination: { namespace: 'ns' }, syncPolicy: { automated: {} } };
+const comparedTo = { source: spec.source, destination: spec.destination };
+const childStatus = (healthStatus: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  sync: { status: 'Synced', comparedTo },
+  health: { status: healthStatus },
+  operationState: { phase: 'Succeeded' },
+  ...more,
+});
+table('argoproj.io/v1alpha1', 'Application', [
+  ['not looked at yet', { spec }, 'Progressing', /not been reconciled/],
+  ['healthy', { spec, status: childStatus('Healthy') }, 'Healthy'],
+  ['degraded', { spec, status: childStatus('Degraded', { health: { status: 'Degraded', message: 'web' } }) }, 'Degraded', /web/],
+  ['suspended', { spec, status: childStatus('Suspended') }, 'Suspended'],
+  ['nothing of it there', { spec, status: childStatus('Missing') }, 'Progressing'],
+  ['unknown', { spec, status: childStatus('Unknown') }, 'Unknown'],
+  ['syncing', { spec, status: childStatus('Healthy', { operationState: { phase: 'Running' } }) }, 'Progressing', /under way/],
+  ['of another spec', { spec: { ...spec, source: { repoURL: 'r', path: 'q' } }, status: childStatus('Healthy') }, 'Progressing', /present spec/],
+  ['about to be synced', { spec, status: childStatus('Healthy', { sync: { status: 'OutOfSync', comparedTo } }) }, 'Progressing', /out of sync/],
+  [
+    'not synced because nobody wants it to be',
+    { spec: { ...spec, syncPolicy: {} }, status: childStatus('Healthy', { sync: { status: 'OutOfSync', comparedTo } }) },
+    'Healthy',
+  ],
+]);
