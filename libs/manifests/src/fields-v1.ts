@@ -78,6 +78,87 @@ export function differingPaths(a: unknown, b: unknown, fields: FieldsV1, sent?: 
   return [...differing];
 }
 
+export interface OwnedPlace {
+  /** Steps of the set, as it writes them. */
+  path: readonly string[];
+  owns: OwnedPath['owns'];
+  /** JSON pointer of where they lead. */
+  pointer: string;
+}
+
+/** Where the paths of a set lead in an object; `lenient` for a manifest as people write it (it may leave out a port's protocol). */
+export function ownedPlaces(object: unknown, fields: FieldsV1, match: 'exact' | 'lenient' = 'exact'): OwnedPlace[] {
+  const found: OwnedPlace[] = [];
+  const walk = (node: unknown, path: readonly string[], places: readonly Place[]): void => {
+    const names = stepNames(node);
+    const members = isRecord(node) ? node : {};
+    if (path.length > 0 && (names.length === 0 || '.' in members)) {
+      const owns = names.length === 0 && !('.' in members) ? 'everything' : 'existence';
+      for (const { pointer } of places) found.push({ path, owns, pointer: formatPointer(pointer) });
+    }
+    for (const name of names) {
+      const next = places.flatMap((place) => follow(place, parseStep(name), match));
+      if (next.length > 0) walk(members[name], [...path, name], next);
+    }
+  };
+  walk(fields, [], [{ value: object, pointer: [] }]);
+  return found;
+}
+
+/** Whether a set has this path: itself, or as a part of a leaf above it. */
+export function coversPath(fields: FieldsV1, path: readonly string[]): boolean {
+  let node: unknown = fields;
+  for (const [depth, name] of path.entries()) {
+    if (!isRecord(node)) return false;
+    if (depth > 0 && Object.keys(node).length === 0) return true;
+    if (!Object.hasOwn(node, name)) return false;
+    node = node[name];
+  }
+  return isRecord(node) && (stepNames(node).length === 0 || '.' in node);
+}
+
+/** The paths of a set that are wanted, as a set. */
+export function subsetOf(fields: FieldsV1, isWanted: (path: readonly string[]) => boolean): FieldsV1 {
+  const pick = (node: unknown, path: readonly string[]): FieldsV1 | undefined => {
+    const members = isRecord(node) ? node : {};
+    const names = stepNames(members);
+    const children = names.flatMap((name): [string, FieldsV1][] => {
+      const child = pick(members[name], [...path, name]);
+      return child === undefined ? [] : [[name, child]];
+    });
+    const isItself = path.length > 0 && (names.length === 0 || '.' in members) && isWanted(path);
+    if (!isItself && children.length === 0) return undefined;
+    return Object.fromEntries(isItself && (names.length > 0 || '.' in members) ? [['.', {}], ...children] : children);
+  };
+  return pick(fields, []) ?? {};
+}
+
+/** What is in either set. */
+export function unionOf(a: FieldsV1, b: FieldsV1): FieldsV1 {
+  const union: FieldsV1 = { ...a };
+  for (const [name, node] of Object.entries(b)) {
+    const other = own(union, name);
+    union[name] = isRecord(other) && isRecord(node) ? unionOf(other, node) : node;
+  }
+  return union;
+}
+
+/** Of an object only what a set owns, with the keys of list items: what its manager would send to own exactly that. */
+export function extractOwned(value: unknown, fields: FieldsV1): unknown {
+  const names = stepNames(fields);
+  if (names.length === 0 && !('.' in fields)) return value;
+  const places = names.flatMap((name) => follow({ value, pointer: [] }, parseStep(name)).map((place) => ({ name, step: parseStep(name), place })));
+  const inner = ({ name, place }: { name: string; place: Place }): unknown => extractOwned(place.value, isRecord(fields[name]) ? fields[name] : {});
+  if (Array.isArray(value)) {
+    return places.map((one) => {
+      const part = inner(one);
+      return 'key' in one.step && isRecord(part) ? { ...one.step.key, ...part } : part;
+    });
+  }
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(places.map((one) => [one.name.slice(2), inner(one)]));
+}
+
 /** Where two JSON values differ: the deepest members of maps and of lists of the same length. */
 export function differences(a: unknown, b: unknown, pointer: readonly (string | number)[] = []): (string | number)[][] {
   if (jsonEqual(a, b)) return [];

@@ -18,4 +18,8 @@ export * from './summary.ts';
 export * from './json-pointer.ts';
 export * from './fields-v1.ts';
 export * from './restrict.ts';
+export * from './ignore/rules.ts';
+export * from './ignore/places.ts';
+export * from './ignore/controller-owned.ts';
+export * from './ignore/owners.ts';
 export * from './health/health.ts';

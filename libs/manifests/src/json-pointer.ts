@@ -58,4 +58,14 @@ function removeAt(value: unknown, tokens: readonly string[], depth: number): unk
   return child === value[token] ? value : { ...value, [token]: child };
 }
 
+/** A copy with another value there; the document itself where the pointer leads nowhere. Only what lies on the way is copied. */
+export function replacePointer<T>(document: T, pointer: string, value: unknown): T {
+  const replaceAt = (node: unknown, [token, ...rest]: readonly string[]): unknown => {
+    if (token === undefined) return value;
+    if (Array.isArray(node)) return isIndex(token, node.length) ? node.with(Number(token), replaceAt(node[Number(token)], rest)) : node;
+    return isRecord(node) && Object.hasOwn(node, token) ? { ...node, [token]: replaceAt(node[token], rest) } : node;
+  };
+  return replaceAt(document, parsePointer(pointer)) as T;
+}
+
 const isIndex = (token: string, length: number): boolean => /^(0|[1-9]\d*)$/.test(token) && Number(token) < length;

@@ -16,3 +16,4 @@ export { validateProject } from './project-validation.ts';
 export { normalizeRepositoryUrl } from './repository-url.ts';
 export { readAccounts, subjectOf } from './accounts.ts';
 export type { Account, TokenClaims, TokenRegister } from './accounts.ts';
+export { compileGlob, plainGlob } from './glob.ts';

@@ -7,8 +7,30 @@ export const limits = {
   dryRunsPerApplicationMax: 8,
   /** Answers of dry runs that are remembered; emptied when full, which costs a dry run each. */
   judgementsKeptMax: 50_000,
+  /** Memos that are looked through by a dry run, each once a day: 10,000 objects are seven a minute. */
+  verificationsPerMinuteMax: 60,
   /** JSON pointers kept of one difference. */
   fieldsShownMax: 20,
+  /** Ignore rules that can't be used, told by conditions. */
+  ruleProblemsShownMax: 10,
+  /** Managers shown of one field. */
+  ownersShownMax: 3,
+  /** An expression of ignoreDifferences (Argo CD's ARGOCD_IGNORE_NORMALIZER_JQ_TIMEOUT; argocd-compat B065). */
+  jqMs: 1_000,
+  jqTriesMax: 2,
+  /** An expression that took too long isn't tried again for so long: it would take a second from everybody at each look. */
+  jqPauseMs: 60_000,
+  jqPausedMax: 1_000,
+  jqWaitingMax: 20_000,
+  jqMemoryBytesMax: 128 * 1024 * 1024,
+  jqHeapMbMax: 64,
+  jqOutputBytesMax: 1024 * 1024,
+  /** Of what jq says is wrong. */
+  jqWordsMax: 200,
+  /** An object that others write at the same time is looked at again so often before its sync step fails (and is retried). */
+  handOverTriesMax: 4,
+  /** Compiled patterns of ignore rules. */
+  globsKeptMax: 1_000,
   /** Manifest sets kept in memory. */
   manifestSetsKeptMax: 500,
   /** Objects of one application: what a comparison in one event of at most 256 KiB has room for. */

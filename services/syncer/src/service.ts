@@ -115,7 +115,7 @@ export async function startSyncer(context: ServiceContext, kube: KubeClient, onL
       await queue.stop();
       await statusWriter.stop();
       await cluster.stop();
-      await memos.stop();
+      await Promise.all([memos.stop(), reconciling.judge.stop()]);
       await lease.stop();
       await kube.close();
     },
@@ -193,8 +193,8 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
     sealer,
     settings,
     cluster,
-    judge: makeJudge({ kube, memos, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
-    desired: makeDesiredStates({ bus, blobs, sealer, kube }),
+    judge: makeJudge({ kube, memos, clock, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
+    desired: makeDesiredStates({ bus, blobs, sealer, kube, settings }),
     world,
     log,
     clock,

@@ -54,6 +54,8 @@ export interface ResourceResult extends ResourceRef {
   hookType?: SyncPhase;
   hookPhase?: OperationPhase;
   images?: string[];
+  /** Field managers that owned something of it before and no longer do, at most 3. */
+  takenOverFrom?: string[];
 }
 
 export interface ApplicationCondition {
@@ -68,6 +70,22 @@ export interface DriftedResource extends ResourceRef {
   fields: string[];
   /** Field manager that last changed one of them, where managedFields tell. */
   manager?: string;
+  /** Of `fields`, in their order: who owns each in the live object, latest first, at most 3. Empty where nobody does. */
+  owners?: FieldOwnership[][];
+  /** What differs as well and is ignored, with the rule that says so, at most 20. */
+  ignored?: { field: string; rule: string }[];
+  /** The API server refuses the manifest: why. `fields` are foretold without its word. */
+  refused?: string;
+}
+
+/** An entry of an object's managedFields, as far as it owns a field. */
+export interface FieldOwnership {
+  manager: string;
+  operation: 'Apply' | 'Update';
+  /** Written through `scale`, `status` … */
+  subresource?: string;
+  /** When this manager last changed something of what it owns. */
+  at?: string;
 }
 
 /** A step of a sync as its start records it. */

@@ -21,6 +21,18 @@ const resourceResult = resourceRef.extend({
   hookType: syncPhase.optional(),
   hookPhase: operationPhase.optional(),
   images: z.array(z.string()).optional(),
+  takenOverFrom: z.array(z.string()).optional(),
+});
+
+const fieldOwnership = z.object({ manager: z.string(), operation: z.enum(['Apply', 'Update']), subresource: z.string().optional(), at: z.string().optional() });
+
+const driftedResource = resourceRef.extend({
+  drift: z.enum(['changed', 'missing', 'extra']),
+  fields: z.array(z.string()),
+  manager: z.string().optional(),
+  owners: z.array(z.array(fieldOwnership)).optional(),
+  ignored: z.array(z.object({ field: z.string(), rule: z.string() })).optional(),
+  refused: z.string().optional(),
 });
 
 export const applicationEventSchemas = {
@@ -61,7 +73,7 @@ export const applicationEventSchemas = {
   }),
   DriftDetected: z.object({
     revision: z.string(),
-    resources: z.array(resourceRef.extend({ drift: z.enum(['changed', 'missing', 'extra']), fields: z.array(z.string()), manager: z.string().optional() })),
+    resources: z.array(driftedResource),
     more: z.number(),
   }),
   HealthChanged: z.object({

@@ -36,11 +36,13 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   const resources: ResourceComparison[] = [];
   const drift: DriftedResource[] = [];
   const conditions: ApplicationCondition[] = [...input.desired.warnings];
+  const problems = new Set<string>();
   const judgements = await judgeAll(input, judge);
   for (const { desired, live, judgement, forbidden } of judgements) {
     const ref = { ...groupVersionKind(desired.object), namespace: desired.object.metadata.namespace ?? '', name: desired.object.metadata.name };
     const wave = desired.wave === 0 ? {} : { syncWave: desired.wave };
     resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave });
+    for (const problem of judgement.problems ?? []) problems.add(problem);
     if (judgement.refused !== undefined)
       conditions.push({
         type: 'ComparisonWarning',
@@ -51,7 +53,10 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
         ...ref,
         drift: live === undefined ? 'missing' : 'changed',
         fields: [...judgement.fields],
-        ...(live === undefined ? {} : lastManager(live)),
+        ...(live === undefined ? {} : lastManager(live, judgement)),
+        ...(judgement.owners === undefined ? {} : { owners: judgement.owners.map((owners) => [...owners]) }),
+        ...(judgement.ignored === undefined ? {} : { ignored: [...judgement.ignored] }),
+        ...(judgement.refused === undefined ? {} : { refused: judgement.refused }),
       });
     if (forbidden !== undefined) conditions.push({ type: 'ExcludedResourceWarning', message: forbidden });
     const owner = live === undefined ? undefined : managingInstance(live);
@@ -62,6 +67,8 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
       });
     }
   }
+  // Each rule is told of once, however many objects it was for.
+  for (const message of [...problems].slice(0, limits.ruleProblemsShownMax)) conditions.push({ type: 'ComparisonWarning', message });
   for (const object of input.extra) {
     const ref = { ...groupVersionKind(object), namespace: object.metadata.namespace ?? '', name: object.metadata.name };
     resources.push({ ...ref, status: 'OutOfSync', requiresPruning: true });
@@ -125,8 +132,11 @@ function healthOf(judged: readonly Judged[], health: CompareInput['health']): Co
   return { ...applicationHealth(counted), resources };
 }
 
-/** Who last wrote the object besides us. */
-function lastManager(live: KubeObject): { manager?: string } {
+/** Who last changed one of the fields; where nobody owns them (they were taken away), who last wrote the object besides us. */
+function lastManager(live: KubeObject, judgement: Judgement): { manager?: string } {
+  const owners = (judgement.owners ?? []).flat().filter(({ manager }) => manager !== fieldManager.objects);
+  const latest = owners.sort((a, b) => (b.at ?? '').localeCompare(a.at ?? ''))[0];
+  if (latest !== undefined) return { manager: latest.manager };
   const others = (live.metadata.managedFields ?? []).filter((entry) => entry.manager !== fieldManager.objects && entry.subresource === undefined);
   const last = others.sort((a, b) => (a.time ?? '').localeCompare(b.time ?? '')).at(-1);
   return last?.manager === undefined ? {} : { manager: last.manager };

@@ -1,6 +1,6 @@
 import { canonicalJson } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
-import { canonicalFields, ownEntry, removePointer, valuesAt } from '@plumbline/manifests';
+import { canonicalFields, nothingIgnored, ownEntry, valuesAt } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import { fieldManager } from '../field-managers.ts';
 
@@ -10,7 +10,7 @@ import { fieldManager } from '../field-managers.ts';
  */
 export interface Memo {
   uid: string;
-  /** Of the desired object. */
+  /** Of the desired object, and of what is ignored of it. */
   manifest: string;
   /** Of our managedFields entry: its apiVersion and its set of paths. */
   ownership: string;
@@ -24,21 +24,46 @@ export interface MemoStore {
   delete(key: string): void;
 }
 
-/** The memo that this live object would have; undefined when we own nothing of it. */
-export function memoOf(desired: DesiredObject, live: KubeObject, keyedHash: (value: string) => string): Memo | undefined {
+/** The memo that this live object would have; undefined when we own nothing of it. `seen`: it, without what is ignored. */
+export function memoOf(desired: DesiredObject, live: KubeObject, seen: KubeObject, keyedHash: (value: string) => string): Memo | undefined {
   const entry = ownEntry(live, fieldManager.objects, 'Apply');
   if (entry?.fieldsV1 === undefined) return undefined;
-  const seen = withoutIgnored(live, desired.ignoredPointers);
+  // Paths in terms of one version say nothing about a document of another.
+  const values = isOfVersion(live, entry.apiVersion) ? valuesAt(seen, entry.fieldsV1, desired.object) : contentOf(seen);
   return {
     uid: live.metadata.uid ?? '',
-    manifest: desired.hash,
+    manifest: basisOf(desired, keyedHash),
     ownership: keyedHash(`${entry.apiVersion ?? ''} ${canonicalFields(entry.fieldsV1)}`),
-    values: keyedHash(canonicalJson(valuesAt(seen, entry.fieldsV1, desired.object))),
+    values: keyedHash(canonicalJson(values)),
   };
 }
 
+/**
+ * With the rules: an ignored field that somebody else took is none of ours any more, so the values alone would not say
+ * that it counts again when its rule goes.
+ */
+const basisOf = ({ hash, ignored }: DesiredObject, keyedHash: (value: string) => string): string =>
+  ignored === nothingIgnored ? hash : `${hash} ${keyedHash(canonicalJson(ignored))}`;
+
+/** Whether a memo is about this very manifest, whatever was ignored of it. */
+export const isAboutManifest = (memo: Memo, { hash }: DesiredObject): boolean => memo.manifest === hash || memo.manifest.startsWith(`${hash} `);
+
 export const sameMemo = (a: Memo, b: Memo): boolean => a.uid === b.uid && a.manifest === b.manifest && a.ownership === b.ownership && a.values === b.values;
 
-export function withoutIgnored(object: KubeObject, pointers: readonly string[]): KubeObject {
-  return pointers.reduce((rest, pointer) => removePointer(rest, pointer), object);
+export const isOfVersion = (object: KubeObject, apiVersion: string | undefined): boolean => apiVersion === undefined || apiVersion === object.apiVersion;
+
+/**
+ * What of an object a change of the desired state could show in, whatever the version it is read in: generation, labels
+ * and annotations; of a kind without generation everything but what servers and controllers write by themselves.
+ */
+function contentOf(object: KubeObject): unknown {
+  const { generation, labels = {}, annotations = {} } = object.metadata;
+  return generation === undefined ? { ...substanceOf(object) } : { generation, labels, annotations };
+}
+
+/** The object without status, versions and the list of its managers. */
+export function substanceOf(object: KubeObject): Record<string, unknown> {
+  const { status: _, metadata, ...rest } = object;
+  const { managedFields: _managers, resourceVersion: _version, ...kept } = metadata;
+  return { ...rest, metadata: kept };
 }

@@ -1,4 +1,4 @@
-import type { HookPhase, KubeObject, ResourceSyncOptions } from '@plumbline/manifests';
+import type { HookPhase, Ignored, KubeObject, ResourceSyncOptions } from '@plumbline/manifests';
 
 /** One object as it shall be in the cluster: namespace and tracking added, Secret values opened (memory only). */
 export interface DesiredObject {
@@ -10,8 +10,12 @@ export interface DesiredObject {
   hookPhases: readonly HookPhase[];
   wave: number;
   options: ResourceSyncOptions;
-  /** JSON pointers that `spec.ignoreDifferences` takes out of the comparison. */
-  ignoredPointers: readonly string[];
+  /** What ignore rules take out of the comparison. */
+  ignored: Ignored;
+  /** Ignored fields are left to others when it is written, too (`RespectIgnoreDifferences=true`; argocd-compat B048). */
+  respectsIgnored: boolean;
+  /** What kubectl, Helm or Argo CD own of the live object becomes ours at the first write (not `ClientSideApplyMigration=false`; B046). */
+  adopts: boolean;
   file?: string;
 }
 

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
-import type { Application, ApplicationSpec, IgnoreDifference, ManifestSet, ReplyOf, RequestOf } from '@plumbline/contracts';
+import type { Application, ManifestSet, ReplyOf, RequestOf } from '@plumbline/contracts';
 import { AppError, blobScope, canonicalJson, renderManifests } from '@plumbline/contracts';
-import type { Discovery, KubeClient } from '@plumbline/kube';
+import type { Data, Discovery, KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import {
   applicationSyncOptions,
   classify,
-  groupVersionKind,
+  ignoredOf,
   images,
   prepare,
   resourceIdOf,
@@ -19,6 +19,8 @@ import {
 } from '@plumbline/manifests';
 import { limits } from '../limits.ts';
 import type { DesiredObject, DesiredState } from './desired-object.ts';
+import type { IgnoreRules } from './ignore-rules.ts';
+import { globMatches, ignoreRulesOf, ignoreSettingsOf } from './ignore-rules.ts';
 
 export interface Target {
   repository: string;
@@ -31,6 +33,8 @@ export interface DesiredStateOptions {
   blobs: BlobStore;
   sealer: Sealer;
   kube: Pick<KubeClient, 'discover'>;
+  /** argocd-cm as it now is: what the installation ignores. */
+  settings?(): Data;
 }
 
 export interface DesiredStates {
@@ -41,7 +45,7 @@ export interface DesiredStates {
 }
 
 export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
-  const { bus, blobs, sealer, kube } = options;
+  const { bus, blobs, sealer, kube, settings = () => noSettings } = options;
   const sets = new Map<string, ManifestSet>();
   const states = new Map<string, DesiredState>();
 
@@ -72,10 +76,18 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
     },
     async load(application, instance, id) {
       const discovery = await kube.discover();
-      const name = `${id} ${instance} ${canonicalJson([application.spec.destination, application.spec.syncPolicy?.syncOptions, application.spec.ignoreDifferences])} ${kindsOf(discovery)}`;
+      const { destination, syncPolicy, ignoreDifferences } = application.spec;
+      const installation = settings();
+      const asked = [destination, syncPolicy?.syncOptions, ignoreDifferences, ignoreSettingsOf(installation)];
+      const name = `${id} ${instance} ${canonicalJson(asked)} ${kindsOf(discovery)}`;
       const known = states.get(name);
       if (known !== undefined) return known;
-      const state = desiredState({ application, instance }, id, await manifestSet(id), discovery, sealer);
+      const state = desiredState(
+        { application, instance, rules: ignoreRulesOf(application, installation) },
+        { id, ...(await manifestSet(id)) },
+        discovery,
+        sealer,
+      );
       remember(states, name, state);
       return state;
     },
@@ -128,13 +140,21 @@ function capabilities(discovery: Discovery): string[] {
   return [...discovery.apiVersions, ...kinds].sort();
 }
 
+const noSettings: Data = {};
+
 function remember<V>(map: Map<string, V>, key: string, value: V): void {
   if (map.size >= limits.manifestSetsKeptMax) map.delete(map.keys().next().value!);
   map.set(key, value);
 }
 
-function desiredState(whose: { application: Application; instance: string }, id: string, set: ManifestSet, discovery: Discovery, sealer: Sealer): DesiredState {
-  const { application, instance } = whose;
+interface Whose {
+  application: Application;
+  instance: string;
+  rules: IgnoreRules;
+}
+
+function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery: Discovery, sealer: Sealer): DesiredState {
+  const { application, instance, rules } = whose;
   const namespace = application.spec.destination.namespace ?? '';
   const prepared = prepare(
     set.objects.map(({ manifest, file }) => ({ manifest, ...(file === undefined ? {} : { file }) })),
@@ -159,22 +179,27 @@ function desiredState(whose: { application: Application; instance: string }, id:
         hookPhases: is.type === 'hook' ? is.phases : [],
         wave: syncWave(object),
         options: resourceSyncOptions(object, options),
-        ignoredPointers: ignoredPointers(object, application.spec),
+        ignored: ignoredOf(object, rules.rules, globMatches),
+        respectsIgnored: options.respectIgnoreDifferences,
+        adopts: options.clientSideApplyMigration,
         ...(files.has(fileKey(object)) ? { file: files.get(fileKey(object))! } : {}),
       },
     ];
   });
   const resources = objects.filter((object) => object.kind === 'resource');
   return {
-    manifestSet: id,
+    manifestSet: set.id,
     sourceType: set.sourceType,
     objects,
     byKey: new Map(resources.map((object) => [object.key, object])),
     images: images(resources.map(({ object }) => object)),
-    warnings: prepared.duplicates.map((duplicate) => ({
-      type: 'RepeatedResourceWarning',
-      message: `Resource ${resourceKey(duplicate)} appeared more than once among application resources; the last one is used.`,
-    })),
+    warnings: [
+      ...prepared.duplicates.map((duplicate) => ({
+        type: 'RepeatedResourceWarning',
+        message: `Resource ${resourceKey(duplicate)} appeared more than once among application resources; the last one is used.`,
+      })),
+      ...rules.problems.map((message) => ({ type: 'ComparisonWarning', message })),
+    ],
   };
 }
 
@@ -193,30 +218,4 @@ function opened(object: KubeObject, sealer: Sealer): KubeObject {
     typeof value === 'string' && sealer.isSealed(value) ? sealer.open('manifest-secret', value).toString('utf8') : value,
   ];
   return { ...object, data: Object.fromEntries(Object.entries(data).map(open)) };
-}
-
-function ignoredPointers(object: KubeObject, spec: ApplicationSpec): string[] {
-  return (spec.ignoreDifferences ?? []).filter((rule) => matches(rule, object)).flatMap((rule) => rule.jsonPointers ?? []);
-}
-
-/** Group and kind are globs, name and namespace exact or empty (Argo CD; argocd-compat B065). */
-function matches(rule: IgnoreDifference, object: KubeObject): boolean {
-  const { group, kind } = groupVersionKind(object);
-  const { name, namespace = '' } = object.metadata;
-  const isNamed = (wanted: string | undefined, actual: string): boolean => wanted === undefined || wanted === '' || wanted === actual;
-  return glob(rule.group ?? '', group) && glob(rule.kind, kind) && isNamed(rule.name, name) && isNamed(rule.namespace, namespace);
-}
-
-function glob(pattern: string, text: string): boolean {
-  if (!pattern.includes('*')) return pattern === text;
-  const parts = pattern.split('*');
-  let from = parts[0]!.length;
-  if (!text.startsWith(parts[0]!)) return false;
-  for (const part of parts.slice(1, -1)) {
-    const at = text.indexOf(part, from);
-    if (at < 0) return false;
-    from = at + part.length;
-  }
-  const last = parts.at(-1)!;
-  return text.length - from >= last.length && text.endsWith(last);
 }

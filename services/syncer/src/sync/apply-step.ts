@@ -10,6 +10,7 @@ import type { OperationRecord } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
 import { refOf } from '../live/object-ref.ts';
 import { limits } from '../limits.ts';
+import { readyToWrite, takenOverFrom } from './hand-over.ts';
 import { isOfThisRun, markedWithRun, prepareHook } from './hooks.ts';
 
 export interface StepContext {
@@ -119,11 +120,22 @@ async function apply(
     if (context.operation.operation.dryRun !== true) await prepareHook(desired, live, context.kube);
   } else if ((await context.judge.judge(desired, live, true)).status === 'Synced')
     return { ...extra, status: 'Synced', message: `${described(object)} unchanged` };
-  const answer = await write(desired, live, context);
+  const ready = await readyToWrite(desired, live, {
+    ...context,
+    isDryRun: context.operation.operation.dryRun === true,
+    beside: step.objects.map((other) => other.object),
+  });
+  const answer = await write(ready.desired, live, context);
   if (context.operation.operation.dryRun === true) return { ...extra, status: 'Synced', message: `${described(object)} ${verb(live, answer)} (dry run)` };
   context.observe(answer);
   context.judge.applied(desired, answer);
-  return { ...extra, status: 'Synced', message: `${described(object)} ${verb(live, answer)}` };
+  const from = takenOverFrom(live, answer, ready.adoptedFrom);
+  const message = `${described(object)} ${verb(live, answer)}`;
+  return {
+    ...extra,
+    status: 'Synced',
+    ...(from.length === 0 ? { message } : { message: `${message}, taken over from ${from.join(', ')}`, takenOverFrom: from }),
+  };
 }
 
 function verb(live: KubeObject | undefined, answer: KubeObject): string {

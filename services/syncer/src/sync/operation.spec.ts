@@ -1,4 +1,5 @@
 import type { KubeObject } from '@plumbline/manifests';
+import { nothingIgnored } from '@plumbline/manifests';
 import { describe, expect, test } from 'vitest';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
@@ -48,7 +49,9 @@ const desiredOf = (object: KubeObject, kind: 'resource' | 'hook'): DesiredObject
     kind,
     hookPhases: kind === 'hook' ? ['PreSync'] : [],
     wave: 0,
-    ignoredPointers: [],
+    ignored: nothingIgnored,
+    respectsIgnored: false,
+    adopts: true,
   }) as unknown as DesiredObject;
 
 const stateOf = (...objects: DesiredObject[]): DesiredState => ({

@@ -1,0 +1,82 @@
+import type { Application } from '@plumbline/contracts';
+import type { Data } from '@plumbline/kube';
+import type { IgnoreRule } from '@plumbline/manifests';
+import { compileGlob, plainGlob } from '@plumbline/policy';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { limits } from '../limits.ts';
+
+export interface IgnoreRules {
+  rules: readonly IgnoreRule[];
+  /** What is written wrongly in argocd-cm, in words. */
+  problems: readonly string[];
+}
+
+const prefix = 'resource.customizations.ignoreDifferences.';
+
+/**
+ * The rules of an application and of its installation: `spec.ignoreDifferences`, and of argocd-cm
+ * `resource.customizations.ignoreDifferences.all` and `….<group>_<Kind>` (argocd-compat B065).
+ */
+export function ignoreRulesOf(application: Application, settings: Data): IgnoreRules {
+  const own = (application.spec.ignoreDifferences ?? []).map((rule, index): IgnoreRule => ({ ...rule, source: `spec.ignoreDifferences[${index}]` }));
+  const installation = systemRules(settings);
+  return { rules: [...own, ...installation.rules], problems: installation.problems };
+}
+
+/** Of argocd-cm only what is about ignoring: another setting makes no other state. */
+export const ignoreSettingsOf = (settings: Data): [string, string][] => Object.entries(settings).filter(([name]) => name.startsWith(prefix));
+
+const rulesOfSettings = new WeakMap<Data, IgnoreRules>();
+
+function systemRules(settings: Data): IgnoreRules {
+  const before = rulesOfSettings.get(settings);
+  if (before !== undefined) return before;
+  const rules: IgnoreRule[] = [];
+  const problems: string[] = [];
+  for (const [name, text] of ignoreSettingsOf(settings)) {
+    const rule = systemRule(name, text);
+    if (typeof rule === 'string') problems.push(rule);
+    else rules.push(rule);
+  }
+  const answer = { rules, problems };
+  rulesOfSettings.set(settings, answer);
+  return answer;
+}
+
+const written = z
+  .object({
+    jsonPointers: z.array(z.string()).optional(),
+    jqPathExpressions: z.array(z.string()).optional(),
+    managedFieldsManagers: z.array(z.string()).optional(),
+  })
+  .nullable();
+
+function systemRule(name: string, text: string): IgnoreRule | string {
+  const source = `argocd-cm ${name}`;
+  try {
+    const { jsonPointers = [], jqPathExpressions = [], managedFieldsManagers = [] } = written.parse(parse(text)) ?? {};
+    return { ...groupKindOf(name.slice(prefix.length)), jsonPointers, jqPathExpressions, managedFieldsManagers, source };
+  } catch {
+    return `${source} is not understood and ignores nothing: it has to be YAML with lists jsonPointers, jqPathExpressions or managedFieldsManagers`;
+  }
+}
+
+/** `apps_Deployment`, `Service` (no group), `all`. */
+function groupKindOf(suffix: string): { group: string; kind: string } {
+  if (suffix === 'all') return { group: '*', kind: '*' };
+  const underscore = suffix.indexOf('_');
+  return underscore < 0 ? { group: '', kind: suffix } : { group: suffix.slice(0, underscore), kind: suffix.slice(underscore + 1) };
+}
+
+const compiled = new Map<string, (text: string) => boolean>();
+
+/** Patterns as Argo CD's: `*` matches anything. Throws `invalid-argument` for a pattern without meaning. */
+export function globMatches(pattern: string, text: string): boolean {
+  const known = compiled.get(pattern);
+  if (known !== undefined) return known(text);
+  const matches = compileGlob(pattern, plainGlob);
+  if (compiled.size >= limits.globsKeptMax) compiled.clear();
+  compiled.set(pattern, matches);
+  return matches(text);
+}

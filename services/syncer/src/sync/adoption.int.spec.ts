@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import type { KubeObject } from '@plumbline/manifests';
+import { annotation, ownEntry } from '@plumbline/manifests';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { instance, realCluster } from '../../test/real-cluster.ts';
+import type { RealCluster } from '../../test/real-cluster.ts';
+
+/** Objects that other tools made become ours, so that what the manifest no longer has really goes. */
+let cluster: RealCluster;
+beforeAll(async () => void (cluster = await realCluster()));
+afterAll(async () => await cluster?.drop());
+afterEach(() => void (cluster.spec = {}));
+
+const newName = (): string => `web-${randomBytes(3).toString('hex')}`;
+const labels = { app: 'web' };
+const deployment = (name: string, fields: object, env: string[]): KubeObject => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name, labels: { from: 'git' } },
+  spec: {
+    ...fields,
+    paused: true,
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'nginx:1', env: env.map((variable) => ({ name: variable, value: '1' })) }] } },
+  },
+});
+const before = (name: string): KubeObject => deployment(name, { minReadySeconds: 5 }, ['A', 'B']);
+const after = (name: string): KubeObject => deployment(name, {}, ['A']);
+const inNamespace = (object: KubeObject): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace: cluster.namespace } });
+const live = async (name: string): Promise<KubeObject> => (await cluster.live(after(name)))!;
+const managersOf = (object: KubeObject): string[] =>
+  (object.metadata.managedFields ?? []).filter(({ subresource }) => subresource === undefined).map(({ manager = '' }) => manager);
+const envOf = (object: KubeObject): string[] =>
+  (object['spec'] as { template: { spec: { containers: { env: { name: string }[] }[] } } }).template.spec.containers[0]!.env.map(({ name }) => name);
+
+/** What a client-side apply leaves: the object, and a note of what was applied. */
+const noted = (object: KubeObject): KubeObject => ({
+  ...object,
+  metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [annotation.lastApplied]: JSON.stringify(object) } },
+});
+const tracked = (object: KubeObject): KubeObject => ({
+  ...object,
+  metadata: {
+    ...object.metadata,
+    annotations: { [annotation.trackingId]: `${instance}:apps/Deployment:${cluster.namespace}/${object.metadata.name}` },
+  },
+});
+
+const makers: [string, string, (object: KubeObject) => Promise<KubeObject>][] = [
+  ['kubectl apply', 'kubectl-client-side-apply', (object) => cluster.kube.create(noted(inNamespace(object)), { fieldManager: 'kubectl-client-side-apply' })],
+  ['Helm', 'helm', (object) => cluster.kube.create(inNamespace(object), { fieldManager: 'helm' })],
+  ['Argo CD', 'argocd-controller', (object) => cluster.kube.create(noted(tracked(inNamespace(object))), { fieldManager: 'argocd-controller' })],
+  ['Argo CD, server-side', 'argocd-controller', (object) => cluster.kube.apply(tracked(inNamespace(object)), { fieldManager: 'argocd-controller' })],
+];
+
+describe.each(makers)('made by %s', (_, manager, make) => {
+  test('the first write takes over: removed fields go, and it is said from whom', async () => {
+    const name = newName();
+    await make(before(name));
+    const { results } = await cluster.sync(after(name));
+    expect(results[0]).toMatchObject({ status: 'Synced', message: expect.stringContaining(`taken over from ${manager}`), takenOverFrom: [manager] });
+    const object = await live(name);
+    expect([managersOf(object), envOf(object)]).toEqual([['plumbline'], ['A']]);
+    expect(object['spec']).not.toHaveProperty('minReadySeconds');
+    // kubectl's note would say what no longer is.
+    expect(object.metadata.annotations).not.toHaveProperty(annotation.lastApplied);
+    expect(await cluster.verdict(after(name))).toEqual({ status: 'Synced', fields: [] });
+    expect(await cluster.verdict(after(name), cluster.freshJudge())).toEqual({ status: 'Synced', fields: [] });
+  });
+
+  test('what the tool does afterwards is a change like any other', async () => {
+    const name = newName();
+    await make(before(name));
+    await cluster.sync(after(name));
+    const ref = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: cluster.namespace, name };
+    await cluster.kube.mergePatch(ref, { metadata: { labels: { beside: 'us', from: manager } } }, { fieldManager: manager });
+    expect(await cluster.verdict(after(name))).toMatchObject({ status: 'OutOfSync', fields: ['/metadata/labels/from'], owners: [[{ manager }]] });
+    await cluster.sync(after(name));
+    expect((await live(name)).metadata.labels).toEqual({ beside: 'us', from: 'git' });
+  });
+
+  test('not with ClientSideApplyMigration=false', async () => {
+    const name = newName();
+    await make(before(name));
+    cluster.spec = { syncPolicy: { syncOptions: ['ClientSideApplyMigration=false'] } };
+    await cluster.sync(after(name));
+    const object = await live(name);
+    expect(managersOf(object)).toContain(manager);
+    expect(object['spec']).toMatchObject({ minReadySeconds: 5 });
+  });
+});
+
+test.each(makers.filter(([name]) => name.startsWith('Argo CD')))(
+  'an object that %s left is in sync as long as the manifest is the same',
+  async (_, __, make) => {
+    const name = newName();
+    await make(before(name));
+    expect(await cluster.verdict(before(name))).toMatchObject({ status: 'Synced' });
+    // What leaves the manifest is missed, although an apply alone would not take it away.
+    expect(await cluster.verdict(after(name))).toMatchObject({ status: 'OutOfSync', fields: expect.arrayContaining(['/spec/minReadySeconds']) });
+  },
+);
+
+test('another manager’s fields stay its own', async () => {
+  const name = newName();
+  await cluster.kube.create(noted(inNamespace(before(name))), { fieldManager: 'kubectl-client-side-apply' });
+  const ref = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: cluster.namespace, name };
+  await cluster.kube.mergePatch(ref, { metadata: { annotations: { note: 'x' } } }, { fieldManager: 'somebody' });
+  await cluster.sync(after(name));
+  const object = await live(name);
+  expect(object.metadata.annotations).toMatchObject({ note: 'x' });
+  expect(ownEntry(object, 'somebody', 'Update')?.fieldsV1).toEqual({ 'f:metadata': { 'f:annotations': { 'f:note': {} } } });
+});
+
+test('nothing is rewritten in a dry run, or of an object that another writer changed meanwhile without another look', async () => {
+  const name = newName();
+  await cluster.kube.create(noted(inNamespace(before(name))), { fieldManager: 'kubectl-client-side-apply' });
+  const ref = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: cluster.namespace, name };
+  await cluster.sync(
+    after(name),
+    [],
+    async () => void (await cluster.kube.mergePatch(ref, { metadata: { annotations: { note: 'x' } } }, { fieldManager: 'somebody' })),
+  );
+  const object = await live(name);
+  expect([managersOf(object), object.metadata.annotations?.['note'], envOf(object)]).toEqual([expect.arrayContaining(['plumbline', 'somebody']), 'x', ['A']]);
+});

@@ -1,0 +1,205 @@
+import { AppError } from '@plumbline/contracts';
+import type { KubeClient } from '@plumbline/kube';
+import type { FieldsV1, KubeObject, ManagedFieldsEntry } from '@plumbline/manifests';
+import { coversPath, extractOwned, groupVersionKind, ownedPlaces, ownEntry, subsetOf, unionOf } from '@plumbline/manifests';
+import type { Judge } from '../compare/judge.ts';
+import type { DesiredObject } from '../desired/desired-object.ts';
+import { fieldManager, isAdoptable } from '../field-managers.ts';
+import { limits } from '../limits.ts';
+import { refOf } from '../live/object-ref.ts';
+
+export interface HandOverContext {
+  kube: Pick<KubeClient, 'apply' | 'get' | 'list' | 'mergePatch'>;
+  judge: Pick<Judge, 'leftToUs'>;
+  /** Nothing is written: only what would be sent is made out. */
+  isDryRun: boolean;
+  /** What the same step writes: an autoscaler among it may be about to own the replicas. */
+  beside: readonly KubeObject[];
+  /** Throws when this process may not write to the cluster any more. */
+  assertOwner(): void;
+}
+
+export interface Ready {
+  /** The manifest as it is to be written. */
+  desired: DesiredObject;
+  /** Managers whose fields became ours. */
+  adoptedFrom: readonly string[];
+}
+
+/**
+ * What has to happen to a live object before its manifest is written, so that server-side apply takes away what it
+ * should and nothing else (architecture, "Difference"):
+ *
+ * - **Adoption**: what kubectl's client-side apply, Helm or Argo CD own becomes ours, so that what the manifest no longer
+ *   has really goes.
+ * - **Handing over**: a field that is left to others and that nobody but us owns would be reset if we just left it out.
+ *   First `plumbline-handover` applies it as it is.
+ *
+ * Both have the object's resourceVersion as precondition; who comes second looks again.
+ */
+export async function readyToWrite(desired: DesiredObject, live: KubeObject | undefined, context: HandOverContext): Promise<Ready> {
+  if (live === undefined || desired.kind === 'hook') return { desired, adoptedFrom: [] };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readyOnce(desired, attempt === 1 ? live : undefined, context);
+    } catch (error) {
+      const isOvertaken = AppError.is(error) && error.code === 'conflict' && error.retry === 'later';
+      if (!isOvertaken || attempt >= limits.handOverTriesMax) throw error;
+    }
+  }
+}
+
+async function readyOnce(desired: DesiredObject, known: KubeObject | undefined, context: HandOverContext): Promise<Ready> {
+  const { object: manifest } = desired;
+  const isNeeded = known === undefined || needsLook(desired, known);
+  if (!isNeeded) return { desired, adoptedFrom: [] };
+  // In the manifest's version: paths of two versions can't be held against each other.
+  const found = known?.apiVersion === manifest.apiVersion ? known : await context.kube.get(refOf(manifest));
+  if (found === undefined) return { desired, adoptedFrom: [] };
+  const { live, adoptedFrom } = await adopt(desired, found, context);
+  const object = await context.judge.leftToUs(desired, live);
+  if (!context.isDryRun) await handOver({ manifest, object, live }, context);
+  return { desired: object === manifest ? desired : { ...desired, object }, adoptedFrom };
+}
+
+/**
+ * Managers who owned fields of an object before a write and no longer do: apply is always forced. `adoptedFrom` became
+ * ours before.
+ */
+export function takenOverFrom(live: KubeObject | undefined, answer: KubeObject, adoptedFrom: readonly string[]): string[] {
+  const after = answer.metadata.managedFields ?? [];
+  const losers = (live?.metadata.managedFields ?? []).filter((entry) => {
+    if (Object.values<string>(fieldManager).includes(entry.manager ?? '') || entry.fieldsV1 === undefined) return false;
+    const left = after.find(
+      (other) => other.manager === entry.manager && other.operation === entry.operation && (other.subresource ?? '') === (entry.subresource ?? ''),
+    );
+    return ownedCount(left?.fieldsV1 ?? {}) < ownedCount(entry.fieldsV1);
+  });
+  return [...new Set([...adoptedFrom, ...losers.map(({ manager = '' }) => manager)])].slice(0, limits.ownersShownMax);
+}
+
+/** Whether there is anything to adopt, to leave out or to let go of: for most objects there is not. */
+function needsLook(desired: DesiredObject, live: KubeObject): boolean {
+  const { ignored } = desired;
+  if (desired.respectsIgnored && ignored.pointers.length + ignored.expressions.length + ignored.managers.length > 0) return true;
+  if (controllersKinds.has(desired.object.kind)) return true;
+  const entries = live.metadata.managedFields ?? [];
+  if (entries.some((entry) => isAdoptable(entry) || entry.manager === fieldManager.handover)) return true;
+  return ownsReplicas(ownEntry(live, fieldManager.objects, 'Apply')) && replicasOf(desired.object) === undefined;
+}
+
+/** Kinds of which controllers own what manifests send. */
+const controllersKinds: ReadonlySet<string> = new Set([
+  'ClusterRole',
+  'MutatingWebhookConfiguration',
+  'ValidatingWebhookConfiguration',
+  'APIService',
+  'CustomResourceDefinition',
+]);
+
+/**
+ * The entries of tools that made the object become ours. Once we own something of it, what such a tool does later is a
+ * change like any other.
+ */
+async function adopt(desired: DesiredObject, live: KubeObject, context: HandOverContext): Promise<{ live: KubeObject; adoptedFrom: string[] }> {
+  const entries = live.metadata.managedFields ?? [];
+  const theirs = entries.filter((entry) => isAdoptable(entry) && entry.fieldsV1 !== undefined && entry.apiVersion === live.apiVersion);
+  const isOurs = ownEntry(live, fieldManager.objects, 'Apply') !== undefined;
+  const isWanted = desired.adopts && desired.options.serverSideApply !== false && !desired.options.replace;
+  if (theirs.length === 0 || isOurs || !isWanted) return { live, adoptedFrom: [] };
+  const adoptedFrom = [...new Set(theirs.map(({ manager = '' }) => manager))];
+  if (context.isDryRun) return { live, adoptedFrom };
+  const ours: ManagedFieldsEntry = {
+    manager: fieldManager.objects,
+    operation: 'Apply',
+    apiVersion: live.apiVersion,
+    fieldsType: 'FieldsV1',
+    fieldsV1: theirs.map(({ fieldsV1 = {} }) => fieldsV1).reduce(unionOf, {}),
+    ...timeOf(theirs),
+  };
+  const managedFields = [...entries.filter((entry) => !theirs.includes(entry)), ours];
+  context.assertOwner();
+  const adopted = await context.kube.mergePatch(
+    refOf(desired.object),
+    { metadata: { managedFields, resourceVersion: live.metadata.resourceVersion } },
+    { fieldManager: fieldManager.objects },
+  );
+  return { live: adopted, adoptedFrom };
+}
+
+function timeOf(entries: readonly ManagedFieldsEntry[]): { time?: string } {
+  const [time] = entries.flatMap((entry) => (entry.time === undefined ? [] : [entry.time])).sort((a, b) => b.localeCompare(a));
+  return time === undefined ? {} : { time };
+}
+
+interface Leaving {
+  manifest: KubeObject;
+  /** What of the manifest is sent. */
+  object: KubeObject;
+  live: KubeObject;
+}
+
+async function handOver({ manifest, object, live }: Leaving, context: HandOverContext): Promise<void> {
+  const entries = live.metadata.managedFields ?? [];
+  const ours = ownEntry(live, fieldManager.objects, 'Apply')?.fieldsV1 ?? {};
+  const held = ownEntry(live, fieldManager.handover, 'Apply')?.fieldsV1 ?? {};
+  const leaving = await leavingPaths({ manifest, object, live }, ours, context);
+  const others = entries.filter((entry) => !isEntryOf(entry, fieldManager.objects)).map((entry) => entry.fieldsV1 ?? {});
+  const toHand = subsetOf(ours, (path) => leaving.has(nameOf(path)) && !others.some((fields) => coversPath(fields, path)));
+  // What we send again needs no holder: it would stay behind when the manifest drops it one day.
+  const sent = new Set(ownedPlaces(object, held, 'lenient').map(({ path }) => nameOf(path)));
+  const stillHeld = subsetOf(held, (path) => !(sent.has(nameOf(path)) && coversPath(ours, path)));
+  const isMore = Object.keys(toHand).length > 0;
+  if (!isMore && sameFields(held, stillHeld)) return;
+  const part = extractOwned(live, unionOf(stillHeld, toHand)) as Partial<KubeObject>;
+  const { name, namespace, resourceVersion } = live.metadata;
+  const metadata = { ...part.metadata, name, ...(namespace === undefined ? {} : { namespace }), ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  context.assertOwner();
+  await context.kube.apply(
+    { ...part, apiVersion: live.apiVersion, kind: live.kind, metadata },
+    { fieldManager: fieldManager.handover, fieldValidation: 'Ignore' },
+  );
+}
+
+const isEntryOf = (entry: ManagedFieldsEntry, manager: string): boolean => entry.manager === manager && entry.operation === 'Apply';
+const nameOf = (path: readonly string[]): string => path.join(' ');
+const sameFields = (a: FieldsV1, b: FieldsV1): boolean => ownedCount(a) === ownedCount(b);
+const ownedCount = (fields: FieldsV1): number => {
+  let count = 0;
+  subsetOf(fields, () => {
+    count++;
+    return true;
+  });
+  return count;
+};
+
+/** Paths of ours that the manifest has and that aren't sent; and the replicas that leave it while an autoscaler is there. */
+async function leavingPaths({ manifest, object, live }: Leaving, ours: FieldsV1, context: HandOverContext): Promise<Set<string>> {
+  const leaving = new Set<string>();
+  if (object !== manifest) {
+    const kept = new Set(ownedPlaces(object, ours, 'lenient').map(({ path }) => nameOf(path)));
+    for (const { path } of ownedPlaces(manifest, ours, 'lenient')) if (!kept.has(nameOf(path))) leaving.add(nameOf(path));
+  }
+  const areReplicasGone = coversPath(ours, replicasPath) && replicasOf(manifest) === undefined;
+  if (areReplicasGone && (await isAutoscaled(live, context))) leaving.add(nameOf(replicasPath));
+  return leaving;
+}
+
+const replicasPath = ['f:spec', 'f:replicas'];
+const replicasOf = (object: KubeObject): unknown => (object['spec'] as { replicas?: unknown } | undefined)?.replicas;
+const ownsReplicas = (entry: ManagedFieldsEntry | undefined): boolean => entry?.fieldsV1 !== undefined && coversPath(entry.fieldsV1, replicasPath);
+
+/** Whether a HorizontalPodAutoscaler targets the object, live or among what the same step writes. */
+async function isAutoscaled(object: KubeObject, { kube, beside }: HandOverContext): Promise<boolean> {
+  const { namespace = '', name } = object.metadata;
+  const { group, kind } = groupVersionKind(object);
+  const isTarget = (autoscaler: KubeObject): boolean => {
+    const target = (autoscaler['spec'] as { scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string } } | undefined)?.scaleTargetRef;
+    if (target === undefined || target.kind !== kind || target.name !== name) return false;
+    return groupVersionKind({ apiVersion: target.apiVersion ?? '', kind }).group === group || target.apiVersion === undefined;
+  };
+  const isNear = (other: KubeObject): boolean => other.kind === 'HorizontalPodAutoscaler' && (other.metadata.namespace ?? '') === namespace;
+  if (beside.some((other) => isNear(other) && isTarget(other))) return true;
+  const { items } = await kube.list({ group: 'autoscaling', version: 'v2', kind: 'HorizontalPodAutoscaler' }, { namespace });
+  return items.some(isTarget);
+}
