@@ -19,7 +19,7 @@ export const notHere: readonly { rows: string; why: string }[] = [
   { rows: 'F20', why: 'agents are out of scope of this issue' },
   {
     rows: 'F22 (connections that fall silent)',
-    why: 'takes 90 s to be noticed: `libs/kube/src/watch.int.spec.ts` with less patience; 60 s and aggregated APIs come with the issue on the sync engine',
+    why: 'noticed within 60 s: `libs/kube/src/watch.int.spec.ts` with less patience; aggregated APIs: `services/syncer/src/live/live-state.int.spec.ts`',
   },
   {
     rows: 'F24, F25, F26, F27, F28',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { KubeObject } from '@plumbline/manifests';
+import { kubeLimits } from './limits.ts';
 import { makeKnownObjects, type KnownObjects } from './known-objects.ts';
 
 const object = (name: string, uid: string, resourceVersion: string, more: Record<string, unknown> = {}): KubeObject => ({
@@ -40,7 +41,7 @@ test('the late end of an earlier object takes nothing away', () => {
   expect(log).toEqual(['+a u2@5']);
 });
 
-test('what vanished is told with its metadata, and nothing of its content', () => {
+test('what vanished is told with its identity, and nothing of its content', () => {
   const { known, removed } = told();
   known.upsert(
     object('a', 'u1', '1', {
@@ -54,7 +55,13 @@ test('what vanished is told with its metadata, and nothing of its content', () =
     {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: 'a', namespace: 'ns', uid: 'u1', resourceVersion: '1', labels: { l: 'x' }, annotations: { kept: 'y' } },
+      metadata: { name: 'a', namespace: 'ns', uid: 'u1', resourceVersion: '1' },
     },
   ]);
+});
+
+test('a connection that is dead without an end is noticed within a minute, and a quiet one is not taken for dead', () => {
+  const { secondsMax, silenceMaxMs } = kubeLimits.watch;
+  expect(silenceMaxMs).toBeGreaterThan(secondsMax * 1_000);
+  expect(silenceMaxMs).toBeLessThanOrEqual(60_000);
 });

@@ -26,10 +26,13 @@ export interface KubeLimits {
 }
 
 export interface WatchLimits {
-  /** The server is asked to end each watch after a random time between these: watches don't all come back at once. */
+  /**
+   * The server is asked to end each watch after a random time between these, which costs two small requests: that is how
+   * a connection that is dead without an end is told from a kind that is quiet (bookmarks come about each minute only).
+   */
   secondsMin: number;
   secondsMax: number;
-  /** No byte for this long means that nobody is there: the server sends a bookmark about each minute. */
+  /** No byte for this long, more than a watch lasts, means that nobody is there. */
   silenceMaxMs: number;
   /** One event's line. */
   lineBytesMax: number;
@@ -56,9 +59,9 @@ export const kubeLimits: KubeLimits = {
   credentialsFreshMs: 30_000,
   discoveryRefreshMinMs: 1_000,
   watch: {
-    secondsMin: 300,
-    secondsMax: 600,
-    silenceMaxMs: 90_000,
+    secondsMin: 30,
+    secondsMax: 50,
+    silenceMaxMs: 55_000,
     lineBytesMax: 16 * 1024 * 1024,
     backoffMs: 200,
     backoffMaxMs: 30_000,

@@ -90,8 +90,8 @@ export interface WatchListener {
   /** An object as it now is: at the first list, at a change, at a relist. The same version may come twice. */
   upsert(object: KubeObject): void;
   /**
-   * It is gone: a delete event, or absent from a complete relist. Only apiVersion, kind and metadata (without
-   * managedFields and kubectl's last-applied annotation) of the last known state are promised: a watch keeps no more.
+   * It is gone: a delete event, or absent from a complete relist. Told are apiVersion, kind, namespace, name, uid and the
+   * last version that was known: a watch keeps no more.
    * An object made anew under the name of another is told as gone and new.
    */
   remove(object: KubeObject): void;
@@ -103,7 +103,8 @@ export interface WatchListener {
 
 /**
  * List and watch of one kind: paged list, bookmarks, resume from the last resourceVersion, 410 relists this kind only, a
- * half-open connection is noticed (no bytes for 90 s → reconnect), back-off with jitter up to 30 s.
+ * half-open connection is noticed within a minute (the server has to end each watch before that), back-off with jitter
+ * up to 30 s.
  */
 export interface Watch {
   hasSynced(): boolean;

@@ -60,6 +60,11 @@ export const limits = {
   /** Of one application, between two looks at it. */
   lateWritesKeptMax: 100,
   catchUpMs: 120_000,
+  /** How often the API server is asked which kinds it serves when nothing says that they changed. */
+  discoveryMs: 60_000,
+  /** After a definition of kinds changed: pause between looks, and how many, until something else is served. */
+  definitionLookMs: 150,
+  definitionLooksMax: 20,
   /** How long an applied sync waits for health unless the installation or the application says otherwise. */
   healthTimeoutMs: 300_000,
   treeNodesMax: 20_000,

@@ -1,10 +1,9 @@
 import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumbline/contracts';
-import type { DataWatch, KubeClient } from '@plumbline/kube';
-import { loadConnection, makeKubeClient, watchData } from '@plumbline/kube';
+import type { KubeClient } from '@plumbline/kube';
+import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
 import { managingInstance } from '@plumbline/manifests';
 import { defineService, sqlOf } from '@plumbline/platform';
-import { z } from 'zod';
 import type { Folded } from './applications/application-log.ts';
 import { Applications } from './applications/applications.ts';
 import { applicationsProjection, readApplications } from './applications/projection.ts';
@@ -12,6 +11,8 @@ import { makeJudge } from './compare/judge.ts';
 import type { MemoStore } from './compare/memo.ts';
 import { makeMemoTable } from './compare/memo-table.ts';
 import { makeDesiredStates } from './desired/desired-state.ts';
+import type { SyncerConfig } from './config.ts';
+import { syncerVariables } from './config.ts';
 import { limits } from './limits.ts';
 import type { Cluster } from './live/cluster.ts';
 import { makeCluster } from './live/cluster.ts';
@@ -22,12 +23,14 @@ import { migrations } from './migrations.ts';
 import type { ReconcileContext } from './reconcile/context.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import type { Subscriptions } from './reconcile/subscriptions.ts';
-import { noteLateWrite } from './reconcile/entry.ts';
+import { declaredState, noteLateWrite } from './reconcile/entry.ts';
 import { makeSubscriptions } from './reconcile/subscriptions.ts';
 import { makeSweep } from './reconcile/sweep.ts';
 import { makeWakeups } from './reconcile/wakeups.ts';
 import type { WorkQueue } from './reconcile/work-queue.ts';
 import { makeWorkQueue } from './reconcile/work-queue.ts';
+import type { Settings } from './settings/settings.ts';
+import { watchSettings } from './settings/settings.ts';
 import { makeStatusWriter } from './status/status-writer.ts';
 import { resourceTree } from './tree/resource-tree.ts';
 import type { World, WorldChange, WorldProjection } from './world/world.ts';
@@ -39,7 +42,7 @@ import { makeWorld } from './world/world.ts';
  */
 export const syncer = defineService({
   name: 'syncer',
-  config: z.object({}),
+  config: syncerVariables,
   migrations,
   start: async (context) => {
     const { config, log, clock } = context;
@@ -49,7 +52,7 @@ export const syncer = defineService({
 });
 
 /** The running service on a given API server. `onLost`: another instance owns the cluster; this process has to end. */
-export async function startSyncer(context: ServiceContext, kube: KubeClient, onLost: () => void): Promise<RunningService> {
+export async function startSyncer(context: ServiceContext<SyncerConfig>, kube: KubeClient, onLost: () => void): Promise<RunningService> {
   const { log, clock, config, jobs } = context;
   const database = sqlOf(context.database);
   const lease = makeLease('in-cluster', config.instance, context.leases, { clock, log, onLost });
@@ -64,11 +67,18 @@ export async function startSyncer(context: ServiceContext, kube: KubeClient, onL
     const entry = applications.byInstance(managingInstance(object) ?? '');
     if (entry !== undefined) noteLateWrite(entry, { ...write, epoch: lease.fence().epoch }, log);
   });
-  const cluster = makeCluster(lateWrites.client(kube), log, {
-    observed: (before, after) => lateWrites.changed(before, after),
-    changed(whom) {
-      const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
-      if (key !== undefined) queue.wake(key);
+  const cluster = makeCluster({
+    kube: lateWrites.client(kube),
+    log,
+    ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
+    isExcluded: (group, kind) => settings.watched().isExcluded(group, kind),
+    listener: {
+      observed: (before, after) => lateWrites.changed(before, after),
+      changed(whom) {
+        const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
+        if (key !== undefined) queue.wake(key);
+      },
+      kindsChanged: () => wakeForKinds(applications, queue),
     },
   });
   const statusWriter = makeStatusWriter({
@@ -88,10 +98,21 @@ export async function startSyncer(context: ServiceContext, kube: KubeClient, onL
     wake: (key) => queue.wake(key),
     logOptions: { log: fencedLog(context.eventLog, lease), event: (type, data, why) => context.event(type, data, why), now: clock },
   });
-  const settings = watchSettings(kube, config.namespace, { applications, queue });
+  // Nothing is compared before the installation's rules are known: what they ignore would be drift.
+  const settings = watchSettings({
+    kube,
+    namespace: config.namespace,
+    log,
+    changed() {
+      cluster.exclusionsChanged();
+      applications.start();
+      for (const entry of applications.all()) queue.wake(entry.key);
+    },
+  });
   const reconciling: ReconcileContext = reconcileContext(context, {
     kube,
-    settings: () => settings.of(settingsName),
+    settings,
+    namespaces: config.namespaces,
     cluster,
     memos,
     lease,
@@ -120,23 +141,6 @@ export async function startSyncer(context: ServiceContext, kube: KubeClient, onL
       await kube.close();
     },
   };
-}
-
-const settingsName = 'argocd-cm';
-
-/** Nothing is compared before the installation's rules are known: what they ignore would be drift. */
-function watchSettings(kube: KubeClient, namespace: string, { applications, queue }: { applications: Applications; queue: WorkQueue }): DataWatch {
-  const settings = watchData(kube, {
-    kind: 'ConfigMap',
-    namespace,
-    names: [settingsName],
-    changed() {
-      if (!settings.hasSynced()) return;
-      applications.start();
-      for (const entry of applications.all()) queue.wake(entry.key);
-    },
-  });
-  return settings;
 }
 
 const reconcileLimits = { concurrency: limits.reconcilesMax, retryMs: limits.reconcileRetryMs, retryMsMax: limits.reconcileRetryMsMax };
@@ -171,9 +175,18 @@ function wakeFor(change: WorldChange, applications: Applications, subscriptions:
   }
 }
 
+/** What could not be compared may be comparable now, and the other way round. */
+function wakeForKinds(applications: Applications, queue: WorkQueue): void {
+  for (const entry of applications.all()) {
+    const state = declaredState(entry);
+    if (state?.failure !== undefined || (entry.doubtedKinds?.size ?? 0) > 0) queue.wake(entry.key);
+  }
+}
+
 interface Parts {
   kube: KubeClient;
-  settings: ReconcileContext['settings'];
+  settings: Settings;
+  namespaces: readonly string[] | undefined;
   cluster: Cluster;
   memos: MemoStore;
   lease: Lease;
@@ -191,10 +204,11 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
     bus,
     blobs,
     sealer,
-    settings,
+    settings: () => settings.data(),
+    namespaces: parts.namespaces,
     cluster,
     judge: makeJudge({ kube, memos, clock, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
-    desired: makeDesiredStates({ bus, blobs, sealer, kube, settings }),
+    desired: makeDesiredStates({ bus, blobs, sealer, kube, settings: () => settings.data(), watched: () => settings.watched() }),
     world,
     log,
     clock,

@@ -51,9 +51,7 @@ function liveProblem(simulation: Simulation, world: World, wanted: Wanted, statu
     const path = firstDifference({ ...folded, metadata: {} }, { ...live, metadata: {} });
     if (path !== undefined) return `${key} differs at ${path}`;
   }
-  const kinds = new Set(desired.map(({ kind }) => kind));
-  // Kinds are watched from when an application uses them: leftovers of others are not known to anybody.
-  const [extra] = [...managed].filter(([, { kind }]) => wanted.hasLeftovers !== true || kinds.has(kind)).map(([key]) => key);
+  const [extra] = managed.keys();
   if (extra !== undefined && wanted.prune) return `${extra} should be pruned; its status: ${JSON.stringify(status).slice(0, 2_500)}`;
   if (managed.size === 0 && status.sync?.status !== 'Synced') return `its sync status is ${status.sync?.status}: ${JSON.stringify(status).slice(0, 1500)}`;
   if (status.health?.status !== 'Healthy') return `its health is ${status.health?.status}`;

@@ -9,8 +9,6 @@ export interface Wanted {
   automated: boolean;
   prune: boolean;
   selfHeal: boolean;
-  /** It was deleted once without its finalizer: what was live then belongs to whoever has its name next. */
-  hasLeftovers?: boolean;
 }
 
 export const controlNamespace = 'argocd';

@@ -130,7 +130,6 @@ export class World {
   #removeOrDeclare(wanted: Wanted): void {
     if (this.#simulation.cluster.get(applicationRef(wanted.name)) === undefined) return this.#declare(wanted);
     this.#simulation.line(`WORLD deletes ${wanted.name}`);
-    if (this.#simulation.cluster.get(applicationRef(wanted.name))?.metadata.finalizers === undefined) wanted.hasLeftovers = true;
     this.#simulation.cluster.delete(applicationRef(wanted.name), {});
     if (this.#random.chance(0.7)) this.#simulation.agenda.in(this.#random.integer(0, 10_000), `again ${wanted.name}`, () => this.#declare(wanted));
   }

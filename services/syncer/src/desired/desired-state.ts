@@ -18,7 +18,9 @@ import {
   track,
 } from '@plumbline/manifests';
 import { limits } from '../limits.ts';
+import type { WatchedResources } from '../settings/watched-resources.ts';
 import type { DesiredObject, DesiredState } from './desired-object.ts';
+import { withoutExcluded } from './without-excluded.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 import { globMatches, ignoreRulesOf, ignoreSettingsOf } from './ignore-rules.ts';
 
@@ -35,6 +37,8 @@ export interface DesiredStateOptions {
   kube: Pick<KubeClient, 'discover'>;
   /** argocd-cm as it now is: what the installation ignores. */
   settings?(): Data;
+  /** Kinds that are managed; without it, all. */
+  watched?(): WatchedResources;
 }
 
 export interface DesiredStates {
@@ -46,6 +50,10 @@ export interface DesiredStates {
 
 export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
   const { bus, blobs, sealer, kube, settings = () => noSettings } = options;
+  const managed = (state: DesiredState): DesiredState => {
+    const watched = options.watched?.();
+    return watched === undefined ? state : withoutExcluded(state, watched);
+  };
   const sets = new Map<string, ManifestSet>();
   const states = new Map<string, DesiredState>();
 
@@ -81,7 +89,8 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
       const asked = [destination, syncPolicy?.syncOptions, ignoreDifferences, ignoreSettingsOf(installation)];
       const name = `${id} ${instance} ${canonicalJson(asked)} ${kindsOf(discovery)}`;
       const known = states.get(name);
-      if (known !== undefined) return known;
+      // Which kinds are excluded changes seldom, and is cheap to look at.
+      if (known !== undefined) return managed(known);
       const state = desiredState(
         { application, instance, rules: ignoreRulesOf(application, installation) },
         { id, ...(await manifestSet(id)) },
@@ -89,7 +98,7 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
         sealer,
       );
       remember(states, name, state);
-      return state;
+      return managed(state);
     },
   };
 }

@@ -1,11 +1,14 @@
 import type { Logger } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
-import type { KubeClient, Watch } from '@plumbline/kube';
-import type { KubeObject } from '@plumbline/manifests';
-import { groupVersionKind, resourceIdOf, resourceKey } from '@plumbline/manifests';
+import type { KindInfo, KubeClient, Watch } from '@plumbline/kube';
+import type { Health, KubeObject } from '@plumbline/manifests';
+import { health, images, resourceIdOf, resourceKey } from '@plumbline/manifests';
 import { isNewerVersion } from './resource-version.ts';
 
-/** What is kept of an object that no application manages: enough for the tree and for finding owners. */
+/**
+ * What is kept of an object: of one that no application manages only this row, enough for the tree and for finding
+ * owners, a few hundred bytes.
+ */
 export interface LiveRow {
   key: string;
   apiVersion: string;
@@ -13,56 +16,97 @@ export interface LiveRow {
   resourceVersion: string;
   createdAt: string;
   ownerUids: readonly string[];
-  /** The whole object, managedFields included, where an application manages it or its health is asked for. */
+  /** Of an object that somebody owns and nobody manages: what the tree shows of it. */
+  shown?: { health?: Health; images: readonly string[] };
+  /** The whole object, managedFields included, where an application manages or wants it. */
   object?: KubeObject;
 }
 
 export interface ClusterStateOptions {
-  kube: KubeClient;
+  kube: Pick<KubeClient, 'watch'>;
   log: Logger;
+  /** Only these are watched; undefined: all. Kinds without a namespace are always watched as a whole. */
+  namespaces?: readonly string[];
   /** True: an application wants this object, so it's kept whole. */
   isManaged(key: string, object: KubeObject): boolean;
   /** An object appeared, changed or went. `before` and `after` are rows; one of them may be missing. */
   onChange(key: string, before: LiveRow | undefined, after: LiveRow | undefined): void;
 }
 
-export type KindState = 'synced' | 'pending' | 'interrupted' | 'unknown-kind';
+/**
+ * `unserved`: discovery doesn't have the kind, or it is excluded. `unavailable`: its group can't be reached now, so nothing
+ * is known of it. `forbidden`: we may not list it.
+ */
+export type KindState = 'synced' | 'pending' | 'interrupted' | 'forbidden' | 'unavailable' | 'unserved';
 
 interface WatchedKind {
-  watch: Watch;
-  state: KindState;
+  info: KindInfo;
+  watches: KindWatch[];
   synced: Promise<void>;
+  resolve(): void;
+}
+
+interface KindWatch {
+  watch: Watch;
+  state: 'synced' | 'pending' | 'interrupted' | 'forbidden';
 }
 
 /** A first list takes milliseconds; longer than this the application shows that it waits. */
 const firstListWaitMs = 5_000;
 
+const noOwners: readonly string[] = [];
+
 /**
- * Live objects of one cluster, kept by one watch per kind. Never asked for a kind that isn't watched: `watchKind` first.
- * A kind that is not `synced` tells nothing about absence.
+ * Live objects of one cluster, kept by one watch per kind (and namespace, where only some are watched). A kind that is not
+ * `synced` tells nothing about absence.
  */
 export class ClusterState {
   readonly #options: ClusterStateOptions;
   readonly #rows = new Map<string, LiveRow>();
   readonly #children = new Map<string, Set<string>>();
   readonly #kinds = new Map<string, WatchedKind>();
+  #unavailableGroups: readonly string[] = [];
 
   constructor(options: ClusterStateOptions) {
     this.#options = options;
   }
 
-  /** Watches the kind, and waits a moment for its first complete list. */
-  async watchKind(group: string, kind: string): Promise<KindState> {
-    const name = `${group}/${kind}`;
-    const state = this.#kinds.get(name)?.state ?? (await this.#startWatch(group, kind));
-    const watched = this.#kinds.get(name);
-    if (state !== 'pending' || watched === undefined) return state;
-    await Promise.race([watched.synced, new Promise((resolve) => void setTimeout(resolve, firstListWaitMs).unref())]);
+  /**
+   * Watches these kinds and no others. One whose group is unavailable is kept, in doubt; one that is gone takes its objects
+   * with it; one that is served in another version now is listed anew, and no other is.
+   */
+  follow(kinds: readonly KindInfo[], unavailableGroups: readonly string[]): void {
+    const wanted = new Map(kinds.map((info) => [nameOf(info), info]));
+    for (const [name, { info }] of this.#kinds) if (!wanted.has(name) && !unavailableGroups.includes(info.group)) this.#forgetKind(name);
+    for (const [name, info] of wanted) {
+      const known = this.#kinds.get(name);
+      if (known?.info.version === info.version) continue;
+      if (known !== undefined) void stopAll(known.watches);
+      this.#startWatch(name, info);
+    }
+    this.#unavailableGroups = unavailableGroups;
+  }
+
+  /** Waits a moment for the first complete list. */
+  async whenListed(group: string, kind: string): Promise<KindState> {
+    const watched = this.#kinds.get(`${group}/${kind}`);
+    if (watched !== undefined && this.kindState(group, kind) === 'pending') {
+      await Promise.race([watched.synced, new Promise((resolve) => void setTimeout(resolve, firstListWaitMs).unref())]);
+    }
     return this.kindState(group, kind);
   }
 
   kindState(group: string, kind: string): KindState {
-    return this.#kinds.get(`${group}/${kind}`)?.state ?? 'unknown-kind';
+    const watched = this.#kinds.get(`${group}/${kind}`);
+    if (this.#unavailableGroups.includes(group)) return 'unavailable';
+    if (watched === undefined) return 'unserved';
+    const states = watched.watches.map(({ state }) => state);
+    return (['forbidden', 'pending', 'interrupted'] as const).find((state) => states.includes(state)) ?? 'synced';
+  }
+
+  /** `group/Kind` of what is watched. */
+  kinds(): Iterable<string> {
+    return this.#kinds.keys();
   }
 
   row(key: string): LiveRow | undefined {
@@ -77,7 +121,7 @@ export class ClusterState {
   observe(object: KubeObject): void {
     const key = resourceKey(resourceIdOf(object));
     const before = this.#rows.get(key);
-    if (before !== undefined && !isNewer(object, before)) return;
+    if (before !== undefined && before.apiVersion === object.apiVersion && !isNewer(object, before)) return;
     this.#set(key, toRow(key, object, this.#options.isManaged(key, object)));
   }
 
@@ -89,54 +133,72 @@ export class ClusterState {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#kinds.values()].map((kind) => kind.watch.stop()));
+    await Promise.all([...this.#kinds.values()].map(({ watches }) => stopAll(watches)));
   }
 
-  async #startWatch(group: string, kind: string): Promise<KindState> {
-    const { kube, log } = this.#options;
-    const name = `${group}/${kind}`;
-    const info = (await kube.discover()).findKind(group, kind) ?? (await kube.discover({ refresh: true })).findKind(group, kind);
-    if (info === undefined) return 'unknown-kind';
-    const known = this.#kinds.get(name);
-    if (known !== undefined) return known.state;
+  #startWatch(name: string, info: KindInfo): void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const become = (state: KindState): void => {
-      const watched = this.#kinds.get(name);
-      if (watched !== undefined) watched.state = state;
+    const watched: WatchedKind = { info, watches: [], synced: promise, resolve };
+    // What was known before (in another version, or from our own writes) and is not told again went meanwhile.
+    const before = new Set(this.#keysOf(name));
+    this.#kinds.set(name, watched);
+    const namespaces = info.namespaced ? (this.#options.namespaces ?? [undefined]) : [undefined];
+    for (const namespace of namespaces) watched.watches.push(this.#watch(watched, namespace, before));
+  }
+
+  #watch(kind: WatchedKind, namespace: string | undefined, before: Set<string>): KindWatch {
+    const { kube } = this.#options;
+    const { group, version, kind: kindName } = kind.info;
+    const become = (state: KindWatch['state']): void => {
+      own.state = state;
+      if (kind.watches.every((one) => one.state === 'synced' || one.state === 'forbidden')) kind.resolve();
     };
-    const watch = kube.watch({
+    const own: Pick<KindWatch, 'state'> & Partial<KindWatch> = { state: 'pending' };
+    own.watch = kube.watch({
       group,
-      version: info.version,
-      kind,
+      version,
+      kind: kindName,
+      ...(namespace === undefined ? {} : { namespace }),
       listener: {
-        upsert: (object) => this.observe(object),
+        upsert: (object) => {
+          before.delete(resourceKey(resourceIdOf(object)));
+          this.observe(object);
+        },
         remove: (object) => this.#remove(object),
         synced: () => {
           become('synced');
-          resolve();
+          if (this.kindState(group, kindName) !== 'synced') return;
+          for (const key of before) this.#set(key, undefined);
+          before.clear();
         },
-        interrupted: (error) => {
-          if (AppError.is(error) && (error.code === 'unknown-kind' || error.code === 'not-found')) {
-            // Its definition was removed, and every object with it.
-            this.#forgetKind(group, kind);
-            resolve();
-            return;
-          }
-          if (this.kindState(group, kind) === 'synced')
-            log.warn('watch interrupted, absence of objects is unknown until it resumes', { group, kind, reason: error.message });
-          become('interrupted');
-        },
+        interrupted: (error) => this.#interrupted(kind, own.state, error, become),
       },
     });
-    this.#kinds.set(name, { watch, state: 'pending', synced: promise });
-    return 'pending';
+    return own as KindWatch;
   }
 
-  #forgetKind(group: string, kind: string): void {
-    const name = `${group}/${kind}`;
-    void this.#kinds.get(name)?.watch.stop();
+  #interrupted(kind: WatchedKind, before: KindWatch['state'], error: Error, become: (state: KindWatch['state']) => void): void {
+    const { group, kind: kindName } = kind.info;
+    const code = AppError.is(error) ? error.code : 'internal';
+    if (code === 'permission-denied') {
+      if (before !== 'forbidden')
+        this.#options.log.warn('objects of a kind may not be listed; applications that need it say so', { group, kind: kindName, reason: error.message });
+      return become('forbidden');
+    }
+    // What discovery no longer has is forgotten by `follow`; until then nothing is known of it.
+    if (before === 'synced' && code !== 'unknown-kind' && code !== 'not-found')
+      this.#options.log.warn('watch interrupted, absence of objects is unknown until it resumes', { group, kind: kindName, reason: error.message });
+    become('interrupted');
+  }
+
+  #keysOf(name: string): string[] {
+    return [...this.#rows.keys()].filter((key) => key.startsWith(`${name}/`));
+  }
+
+  #forgetKind(name: string): void {
+    void stopAll(this.#kinds.get(name)?.watches ?? []);
     this.#kinds.delete(name);
-    for (const key of this.#rows.keys()) if (key.startsWith(`${name}/`)) this.#set(key, undefined);
+    for (const key of this.#keysOf(name)) this.#set(key, undefined);
   }
 
   #remove(object: KubeObject): void {
@@ -172,26 +234,25 @@ function isNewer(object: KubeObject, row: LiveRow): boolean {
 }
 
 function toRow(key: string, object: KubeObject, isManaged: boolean): LiveRow {
-  const { uid = '', resourceVersion = '', creationTimestamp = '', ownerReferences = [] } = object.metadata;
+  const { uid = '', resourceVersion = '', creationTimestamp = '', ownerReferences } = object.metadata;
   const row: LiveRow = {
     key,
     apiVersion: object.apiVersion,
     uid,
     resourceVersion,
     createdAt: creationTimestamp,
-    ownerUids: ownerReferences.map((owner) => owner.uid),
+    ownerUids: ownerReferences === undefined ? noOwners : ownerReferences.map((owner) => owner.uid),
   };
-  if (isManaged || isShownInTree(object)) row.object = isManaged ? object : withoutManagedFields(object);
+  if (isManaged) row.object = object;
+  else if (row.ownerUids.length > 0) row.shown = shownOf(object);
   return row;
 }
 
-/** Kinds whose health the resource tree shows below managed objects. */
-function isShownInTree(object: KubeObject): boolean {
-  const { group, kind } = groupVersionKind(object);
-  return (group === '' && kind === 'Pod') || (group === 'apps' && kind === 'ReplicaSet') || (group === 'batch' && kind === 'Job');
+function shownOf(object: KubeObject): NonNullable<LiveRow['shown']> {
+  const found = health(object);
+  return { images: images([object]), ...(found === undefined ? {} : { health: found }) };
 }
 
-function withoutManagedFields(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
-}
+const nameOf = ({ group, kind }: { group: string; kind: string }): string => `${group}/${kind}`;
+
+const stopAll = (watches: readonly KindWatch[]): Promise<unknown> => Promise.all(watches.map(({ watch }) => watch.stop()));

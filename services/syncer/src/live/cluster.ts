@@ -3,9 +3,12 @@ import type { KubeClient } from '@plumbline/kube';
 import { managingInstance } from '@plumbline/manifests';
 import type { LiveRow } from './cluster-state.ts';
 import { ClusterState } from './cluster-state.ts';
+import { makeFollowedKinds } from './followed-kinds.ts';
 
 /** Who is told when live objects change. */
 export interface ClusterListener {
+  /** Other kinds are served than before. */
+  kindsChanged?(): void;
   /** An object that this application manages or wants changed. */
   changed(applicationKeyOrInstance: { key: string } | { instance: string }): void;
   /** A live object, of a kind whose objects are all known, is another than before. */
@@ -20,12 +23,26 @@ export interface Cluster {
   want(applicationKey: string, before: ReadonlySet<string>, keys: readonly string[]): ReadonlySet<string>;
   /** Keys of objects whose tracking annotation names this instance. */
   managedBy(instance: string): Iterable<string>;
-  /** Watches a kind without waiting for its first list. */
-  watchBeside(group: string, kind: string): void;
+  /** Asks the API server now which kinds it serves. */
+  refreshKinds(): Promise<void>;
+  /** Other kinds may be excluded than before. */
+  exclusionsChanged(): void;
   stop(): Promise<void>;
 }
 
-export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterListener): Cluster {
+export interface ClusterOptions {
+  kube: KubeClient;
+  log: Logger;
+  listener: ClusterListener;
+  /** Only these are watched; undefined: all. */
+  namespaces?: readonly string[];
+  isExcluded(group: string, kind: string): boolean;
+}
+
+/** Changes of these change what is served. */
+const definitions = ['apiextensions.k8s.io/CustomResourceDefinition/', 'apiregistration.k8s.io/APIService/'];
+
+export function makeCluster({ kube, log, listener, namespaces, isExcluded }: ClusterOptions): Cluster {
   const wantedBy = new Map<string, Set<string>>();
   const managed = new Map<string, Set<string>>();
 
@@ -37,6 +54,7 @@ export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterList
       managed.set(is, keys.add(key));
     }
     if (before !== undefined || isKnown(after)) listener.observed?.(before, after);
+    if (definitions.some((prefix) => key.startsWith(prefix))) followed.definitionChanged();
     for (const instance of new Set([was, is])) if (instance !== undefined) listener.changed({ instance });
     for (const applicationKey of wantedBy.get(key) ?? []) listener.changed({ key: applicationKey });
   };
@@ -50,9 +68,11 @@ export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterList
   const state = new ClusterState({
     kube,
     log,
+    ...(namespaces === undefined ? {} : { namespaces }),
     isManaged: (key, object) => wantedBy.has(key) || managingInstance(object) !== undefined,
     onChange,
   });
+  const followed = makeFollowedKinds({ kube, log, state, isExcluded, changed: () => listener.kindsChanged?.() });
 
   return {
     kube,
@@ -72,13 +92,12 @@ export function makeCluster(kube: KubeClient, log: Logger, listener: ClusterList
       return wanted;
     },
     managedBy: (instance) => managed.get(instance) ?? [],
-    watchBeside(group, kind) {
-      if (state.kindState(group, kind) !== 'unknown-kind') return;
-      void state
-        .watchKind(group, kind)
-        .catch((error: unknown) => log.warn('could not watch a kind for the resource tree', { group, kind, reason: String(error) }));
+    refreshKinds: () => followed.refresh(),
+    exclusionsChanged: () => followed.exclusionsChanged(),
+    async stop() {
+      followed.stop();
+      await state.stop();
     },
-    stop: () => state.stop(),
   };
 }
 

@@ -16,7 +16,7 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
   return compare(
     {
       revision,
-      desired,
+      desired: withDoubts(desired, entry),
       instance: entry.instance,
       live: (key) => cluster.state.row(key)?.object,
       extra: extraObjects(entry, desired, cluster),
@@ -27,6 +27,13 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
     },
     judge,
   );
+}
+
+/** What nothing is known of is said, and neither missing nor pruned. */
+function withDoubts(desired: DesiredState, { doubtedKinds }: Entry): DesiredState {
+  if (doubtedKinds === undefined || doubtedKinds.size === 0) return desired;
+  const message = `nothing is known of ${[...doubtedKinds].join(', ')} now: the API can't be reached, or we may not list it. What was there is not pruned`;
+  return { ...desired, warnings: [...desired.warnings, { type: 'ComparisonWarning', message }] };
 }
 
 export const comparisonCommands = (compared: Compared, isPointerDeferred = false): ApplicationCommand[] => [

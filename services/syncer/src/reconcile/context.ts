@@ -22,6 +22,8 @@ export interface ReconcileContext {
   /** The data of the ConfigMap argocd-cm as it now is: a change of it wakes every application. */
   settings(): Data;
   cluster: Cluster;
+  /** The namespaces that are watched; undefined: all. */
+  namespaces: readonly string[] | undefined;
   judge: Judge;
   desired: DesiredStates;
   world: World;

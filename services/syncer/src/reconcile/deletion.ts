@@ -24,8 +24,8 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
     const kinds = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(({ group, kind }) => `${group}/${kind}`);
     for (const groupKind of new Set(kinds)) {
       const [group = '', kind = ''] = groupKind.split('/');
-      const watched = await context.cluster.state.watchKind(group, kind);
-      if (watched !== 'synced' && watched !== 'unknown-kind')
+      const listed = await context.cluster.state.whenListed(group, kind);
+      if (listed !== 'synced' && listed !== 'unserved')
         throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
     }
     const left = deletable(entry, context);

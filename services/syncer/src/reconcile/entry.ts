@@ -27,6 +27,8 @@ export interface Entry {
   unanswered: number;
   /** Keys of live objects that this application wants whole. */
   wanted: ReadonlySet<string>;
+  /** `group/Kind` of what it had and nothing is known of now. */
+  doubtedKinds?: ReadonlySet<string>;
   /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing that is as it should be. */
   applied?: { step: string; outcome: StepOutcome };
   /** While objects are written: leaves it before the next one. */

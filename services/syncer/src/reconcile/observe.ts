@@ -6,43 +6,31 @@ import { groupVersionKind, managingInstance, parseResourceKey, resourceIdOf, res
 import { permitsObject } from '@plumbline/policy';
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Declared } from '../domain/state.ts';
-import { childKindsOf } from '../live/child-kinds.ts';
 import type { Cluster } from '../live/cluster.ts';
 import type { World } from '../world/world.ts';
+import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
 
 /**
- * Makes sure that everything of this application is watched: the kinds it wants, those it had, and namespaces. Throws
+ * Makes sure that everything of this application is known: the kinds it wants, those it had, and namespaces. Throws
  * `unknown-kind` for a manifest whose kind the cluster doesn't serve and no CustomResourceDefinition of the same set
- * brings, and `cluster-unreachable` while a kind's state is in doubt: absence is never guessed.
+ * brings, `permission-denied` for one that we may not watch, and `cluster-unreachable` while a kind's state is in doubt:
+ * absence is never guessed.
  */
-export async function watchEverythingOf(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
+export async function watchEverythingOf(
+  entry: Entry,
+  desired: DesiredState,
+  state: Declared,
+  context: Pick<ReconcileContext, 'cluster' | 'namespaces'>,
+): Promise<void> {
+  const { cluster } = context;
   entry.wanted = cluster.want(
     entry.key,
     entry.wanted,
     desired.objects.map(({ key }) => key),
   );
-  const discovery = await cluster.kube.discover();
-  const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
-  const wanted = new Map(desired.objects.map(({ object }) => [groupKindOf(object), object]));
-  const had = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(({ group, kind }) => `${group}/${kind}`);
-  for (const groupKind of new Set([...wanted.keys(), ...had, '/Namespace'])) {
-    const [group = '', kind = ''] = groupKind.split('/');
-    const watched = await cluster.state.watchKind(group, kind);
-    const manifest = wanted.get(groupKind);
-    if (watched === 'unknown-kind') {
-      if (manifest === undefined || brought.has(groupKind)) continue;
-      throw unknownKind(manifest, desired);
-    }
-    if (watched !== 'synced') throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
-    if (manifest === undefined || brought.has(groupKind)) continue;
-    const { version } = groupVersionKind(manifest);
-    if (discovery.find(group, version, kind) === undefined) throw unknownKind(manifest, desired);
-  }
-  for (const groupKind of childKindsOf(wanted.keys())) {
-    const [group = '', kind = ''] = groupKind.split('/');
-    cluster.watchBeside(group, kind);
-  }
+  for (const { object } of desired.objects) assertWatched(object, context.namespaces);
+  await kindsListed(entry, desired, state, cluster);
   // Objects that were seen before this application wanted them are known by their metadata only.
   for (const key of entry.wanted) {
     const row = cluster.state.row(key);
@@ -53,6 +41,62 @@ export async function watchEverythingOf(entry: Entry, desired: DesiredState, sta
     if (object !== undefined) cluster.state.complete(object);
   }
 }
+
+async function kindsListed(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
+  const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
+  const wanted = new Map(desired.objects.map(({ object }) => [groupKindOf(object), object]));
+  const had = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(({ group, kind }) => `${group}/${kind}`);
+  const doubted = new Set<string>();
+  for (const groupKind of new Set([...wanted.keys(), ...had, '/Namespace'])) {
+    const [group = '', kind = ''] = groupKind.split('/');
+    const manifest = wanted.get(groupKind);
+    let listed = await cluster.state.whenListed(group, kind);
+    if (listed === 'unserved' && manifest !== undefined) {
+      await cluster.refreshKinds();
+      listed = await cluster.state.whenListed(group, kind);
+    }
+    if (listed === 'unavailable' || listed === 'forbidden') {
+      if (manifest !== undefined) throw listed === 'forbidden' ? forbiddenKind(manifest) : unavailableKind(manifest);
+      doubted.add(groupKind);
+      continue;
+    }
+    if (listed === 'unserved') {
+      if (manifest === undefined || brought.has(groupKind)) continue;
+      throw unknownKind(manifest, desired);
+    }
+    if (listed !== 'synced') throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
+    if (manifest === undefined || brought.has(groupKind)) continue;
+    const { version } = groupVersionKind(manifest);
+    if ((await cluster.kube.discover()).find(group, version, kind) === undefined) throw unknownKind(manifest, desired);
+  }
+  entry.doubtedKinds = doubted;
+}
+
+/** An object where nobody looks would be taken for missing, and written again and again. */
+function assertWatched(object: KubeObject, namespaces: readonly string[] | undefined): void {
+  const { namespace = '', name } = object.metadata;
+  if (namespaces === undefined || namespace === '' || namespaces.includes(namespace)) return;
+  throw new AppError(
+    'permission-denied',
+    `${object.kind} ${name} is in namespace ${namespace}, which is not among those that are managed here: ${namespaces.join(', ')} (PLUMBLINE_SYNCER_NAMESPACES)`,
+  );
+}
+
+const unavailableKind = (object: KubeObject): AppError => {
+  const { group, kind } = groupVersionKind(object);
+  return new AppError(
+    'unavailable',
+    `the API of the group ${group} can't be reached now, so nothing is known of ${kind} ${object.metadata.name}: look at its APIService. Nothing of this group is taken for gone or pruned`,
+  );
+};
+
+const forbiddenKind = (object: KubeObject): AppError => {
+  const { group, kind } = groupVersionKind(object);
+  return new AppError(
+    'permission-denied',
+    `${kind} ${object.metadata.name}: we may not list and watch ${kind} objects${group === '' ? '' : ` of the group ${group}`}. Give syncer's ServiceAccount the verbs get, list and watch for them`,
+  );
+};
 
 function unknownKind(object: KubeObject, desired: DesiredState): AppError {
   const { group, version, kind } = groupVersionKind(object);

@@ -61,7 +61,7 @@ async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why):
   if (wanted.kind === 'failed') return failComparison(entry, context, wanted, why);
   const { desired, target } = wanted;
   try {
-    await watchEverythingOf(entry, desired, state, context.cluster);
+    await watchEverythingOf(entry, desired, state, context);
   } catch (error) {
     const failure = AppError.from(error);
     if (failure.retry === 'later') throw failure;
@@ -226,7 +226,7 @@ async function failComparison(entry: Entry, context: ReconcileContext, failure: 
   // What the spec forbids isn't healed either.
   if (state === undefined || good === undefined || condition === 'InvalidSpecError') return;
   const desired = await context.desired.load(entry.resource, entry.instance, good.manifestSet);
-  await watchEverythingOf(entry, desired, state, context.cluster);
+  await watchEverythingOf(entry, desired, state, context);
   const compared = await compareNow(entry, desired, good.revision, context, false);
   // What the last good revision doesn't have may be what the broken one wants: it isn't pruned.
   const drift = compared.drift.filter((one) => one.drift !== 'extra');

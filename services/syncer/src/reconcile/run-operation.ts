@@ -53,7 +53,7 @@ export async function advanceOperation(
   const state = declaredState(entry);
   if (target !== desired && state !== undefined) {
     // Another revision than the newest has kinds and hooks of its own to listen to.
-    await watchEverythingOf(entry, { ...target, objects: [...desired.objects, ...target.objects] }, state, context.cluster);
+    await watchEverythingOf(entry, { ...target, objects: [...desired.objects, ...target.objects] }, state, context);
   }
   if (operation.healthUntil !== undefined) return awaitHealth(entry, { desired: target, operation, commands }, context, why);
   const plan = planOf(operation, target, extraObjects(entry, target, context.cluster));

@@ -21,8 +21,8 @@ export function resourceTree(keys: Iterable<string>, cluster: Cluster, nodesMax:
 function toNode(row: LiveRow, parent: LiveRow | undefined): ResourceTreeNode {
   const { kind, namespace, name } = parseResourceKey(row.key);
   const { group, version } = groupVersionKind({ apiVersion: row.apiVersion, kind });
-  const found = row.object === undefined ? undefined : health(row.object);
-  const used = row.object === undefined ? [] : images([row.object]);
+  const found = row.object === undefined ? row.shown?.health : health(row.object);
+  const used = row.object === undefined ? (row.shown?.images ?? []) : images([row.object]);
   return {
     group,
     version,
@@ -34,6 +34,6 @@ function toNode(row: LiveRow, parent: LiveRow | undefined): ResourceTreeNode {
     createdAt: row.createdAt,
     ...(parent === undefined ? {} : { parentRefs: [{ ...parseResourceKey(parent.key), uid: parent.uid }] }),
     ...(found === undefined ? {} : { health: { status: found.status, ...(found.message === undefined ? {} : { message: found.message }) } }),
-    ...(used.length === 0 ? {} : { images: used }),
+    ...(used.length === 0 ? {} : { images: [...used] }),
   };
 }
