@@ -1,3 +1,5 @@
+import { canonicalJson } from '@plumbline/contracts';
+import { applicationSyncOptions } from '@plumbline/manifests';
 import type { Compared } from '../compare/compare.ts';
 import { compare } from '../compare/compare.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
@@ -6,6 +8,7 @@ import { syncSettings } from '../settings/sync-settings.ts';
 import { countedHealth } from '../sync/awaited-health.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
+import { declaredState } from './entry.ts';
 import { extraObjects, lingeringObjects, namespacedBy, projectVerdict } from './observe.ts';
 
 /** Compares these desired objects with what is live at this moment. */
@@ -23,10 +26,19 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
       lingering: lingeringObjects(entry, desired, cluster),
       forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
       isHasty,
+      syncOptions: applicationSyncOptions(entry.resource.spec.syncPolicy?.syncOptions),
+      isNamespaceChanged: isNamespaceChanged(entry),
       health: (object) => countedHealth(object, settings),
     },
     judge,
   );
+}
+
+/** Argo CD's rule: only once a sync has been, and only where the spec asks for metadata. */
+function isNamespaceChanged(entry: Entry): boolean {
+  const wanted = declaredState(entry)?.spec.syncPolicy?.managedNamespaceMetadata;
+  const result = entry.log.folded.status.operationState?.syncResult;
+  return wanted !== undefined && result !== undefined && canonicalJson(wanted) !== canonicalJson(result.managedNamespaceMetadata ?? null);
 }
 
 export const comparisonCommands = (compared: Compared, isPointerDeferred = false): ApplicationCommand[] => [
