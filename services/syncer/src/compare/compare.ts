@@ -90,22 +90,11 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
     resources.push({ ...ref, status: 'OutOfSync', requiresPruning: true, ...confirmed(resourceSyncOptions(object, input.syncOptions)) });
     if (!ignoresExtraneous(object)) drift.push({ ...ref, drift: 'extra', fields: [] });
   }
-  for (const object of input.lingering) {
-    const finalizers = object.metadata.finalizers ?? [];
-    if (finalizers.length === 0) continue;
-    conditions.push({
-      type: 'DeletionWarning',
-      message: `${object.kind} ${object.metadata.name} was pruned and is not gone yet: it waits for finalizers ${finalizers.join(', ')}`,
-    });
-  }
+  conditions.push(...lingeringConditions(input.lingering));
   const isForbidden = judgements.some(({ forbidden }) => forbidden !== undefined);
   const isOutOfSync = drift.length > 0;
-  const { manifestSet, sourceType, images } = input.desired;
-  const shownImages = thoseThatFit(images, limits.imagesBytesMax);
-  if (shownImages.length < images.length) {
-    conditions.push({ type: 'StatusCutWarning', message: `the application runs ${images.length} images; its status shows ${shownImages.length} of them` });
-  }
-  const urls = thoseThatFit(externalUrls(judgements.flatMap(({ live }) => live ?? [])), limits.urlsBytesMax);
+  const { manifestSet, sourceType } = input.desired;
+  const { images, externalUrls: urls } = shownSummary(input.desired, judgements, conditions);
   return {
     comparison: {
       revision: input.revision,
@@ -113,13 +102,29 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
       sourceType,
       status: isOutOfSync || isForbidden || input.isNamespaceChanged ? 'OutOfSync' : 'Synced',
       resources: sortedByKey(resources),
-      images: shownImages,
+      images,
       ...(urls.length === 0 ? {} : { externalUrls: urls }),
       conditions: toldConditions(conditions),
     },
     drift,
     health: healthOf(judgements, input.health),
   };
+}
+
+/** What was pruned and is not gone yet. */
+const lingeringConditions = (lingering: readonly KubeObject[]): ApplicationCondition[] =>
+  lingering.flatMap(({ kind, metadata: { name, finalizers = [] } }) => {
+    const message = `${kind} ${name} was pruned and is not gone yet: it waits for finalizers ${finalizers.join(', ')}`;
+    return finalizers.length === 0 ? [] : [{ type: 'DeletionWarning', message }];
+  });
+
+/** Images and addresses, as many as an event has room for; a condition says where there are more. */
+function shownSummary({ images }: DesiredState, judged: readonly Judged[], conditions: ApplicationCondition[]): { images: string[]; externalUrls: string[] } {
+  const shown = thoseThatFit(images, limits.imagesBytesMax);
+  if (shown.length < images.length) {
+    conditions.push({ type: 'StatusCutWarning', message: `the application runs ${images.length} images; its status shows ${shown.length} of them` });
+  }
+  return { images: shown, externalUrls: thoseThatFit(externalUrls(judged.flatMap(({ live }) => live ?? [])), limits.urlsBytesMax) };
 }
 
 /** Somebody has to confirm before it is pruned or deleted (argocd-compat B023). */
