@@ -1,5 +1,6 @@
-import type { ApplicationDestination, ApplicationSource, IgnoreDifference, OperationInitiator, SyncOperation } from './application.ts';
+import type { ApplicationDestination, ApplicationSource, IgnoreDifference, OperationInitiator, SyncOperation, SyncPolicy } from './application.ts';
 import type { RecordedEvent } from './event.ts';
+import { mergeResources, sortedByKey } from './compared-resources.ts';
 import { resourceRefKey } from './events/application.ts';
 import type {
   ApplicationEvent,
@@ -11,6 +12,8 @@ import type {
   SourceType,
   SyncStatusCode,
 } from './events/application.ts';
+
+type Compared = Extract<ApplicationEvent, { type: 'ApplicationCompared' }>['data'];
 
 /** `.status` of an Application in Argo CD's shape, as a projection of the application's stream. */
 export interface ApplicationStatus {
@@ -26,13 +29,18 @@ export interface ApplicationStatus {
   reconciledAt?: string;
   operationState?: OperationState;
   sourceType?: SourceType;
-  summary: { images?: string[] };
+  summary: { images?: string[]; externalURLs?: string[]; isAppOfApps?: boolean };
+  /** Of each of `spec.sources`, where there are several. */
+  sourceTypes?: SourceType[];
   /** `spec.revisionHistoryLimit`, remembered for the fold; not a field of Argo CD's status. */
   historyLimit?: number;
+  /** `spec.syncPolicy.managedNamespaceMetadata`, remembered for the fold; not a field of Argo CD's status. */
+  namespaceMetadata?: NamespaceMetadata;
 }
 
-export interface ResourceStatus extends Omit<ResourceComparison, 'syncWave'> {
-  syncWave?: number;
+type NamespaceMetadata = NonNullable<SyncPolicy['managedNamespaceMetadata']>;
+
+export interface ResourceStatus extends Omit<ResourceComparison, 'missing'> {
   health?: { status: HealthStatusCode; message?: string };
 }
 
@@ -53,7 +61,13 @@ export interface OperationState {
   startedAt: string;
   finishedAt?: string;
   retryCount?: number;
-  syncResult: { revision: string; source?: ApplicationSource; sources?: ApplicationSource[]; resources: ResourceResult[] };
+  syncResult: {
+    revision: string;
+    source?: ApplicationSource;
+    sources?: ApplicationSource[];
+    resources: ResourceResult[];
+    managedNamespaceMetadata?: NamespaceMetadata;
+  };
 }
 
 export const initialApplicationStatus: ApplicationStatus = {
@@ -79,21 +93,27 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
   const event = recorded as RecordedEvent & ApplicationEvent;
   const at = recorded.at;
   switch (event.type) {
-    case 'ApplicationDeclared':
+    case 'ApplicationDeclared': {
+      const { namespaceMetadata: _, ...rest } = status;
+      const namespaceMetadata = event.data.spec.syncPolicy?.managedNamespaceMetadata;
       return {
-        ...status,
+        ...rest,
         sync: { ...status.sync, comparedTo: comparedTo(event.data.spec) },
         historyLimit: event.data.spec.revisionHistoryLimit ?? historyLimitDefault,
+        ...(namespaceMetadata === undefined ? {} : { namespaceMetadata }),
       };
+    }
+    case 'ResourcesCompared':
+      return { ...status, resources: evolveResources(status.resources, { ...event.data, changesOnly: true }) };
     case 'ApplicationCompared': {
-      const known = new Map(status.resources.map((resource) => [resourceRefKey(resource), resource.health]));
-      const images = event.data.images;
+      const resources = evolveResources(status.resources, event.data);
       return {
         ...status,
         sync: { ...status.sync, status: event.data.status, revision: event.data.revision },
         sourceType: event.data.sourceType,
-        resources: event.data.resources.map((resource) => withHealth(resource, known.get(resourceRefKey(resource)))),
-        summary: images.length > 0 ? { images } : {},
+        ...(status.sync.comparedTo?.sources === undefined ? {} : { sourceTypes: status.sync.comparedTo.sources.map(() => event.data.sourceType) }),
+        resources,
+        summary: summaryOf(event.data, resources),
         conditions: [
           // Why the last sync failed stays true until another revision or another sync.
           ...status.conditions.filter((condition) => condition.type === 'SyncError' && status.sync.revision === event.data.revision),
@@ -132,6 +152,25 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
   }
 }
 
+/** Health comes with events of its own, except of what is not there. */
+function evolveResources(known: readonly ResourceStatus[], compared: Pick<Compared, 'resources' | 'changesOnly' | 'gone'>): ResourceStatus[] {
+  const before = new Map(known.map((resource) => [resourceRefKey(resource), resource.health]));
+  const resources = compared.resources.map(({ missing, ...resource }) => {
+    const health = before.get(resourceRefKey(resource));
+    return withHealth(resource, missing === true ? { status: 'Missing' } : health?.status === 'Missing' ? undefined : health);
+  });
+  return compared.changesOnly === true ? mergeResources(known, { resources, gone: compared.gone }) : sortedByKey(resources);
+}
+
+function summaryOf({ images, externalUrls = [] }: Compared, resources: readonly ResourceStatus[]): ApplicationStatus['summary'] {
+  const isAppOfApps = resources.some(({ group, kind }) => group === 'argoproj.io' && kind === 'Application');
+  return {
+    ...(images.length > 0 ? { images } : {}),
+    ...(externalUrls.length > 0 ? { externalURLs: externalUrls } : {}),
+    ...(isAppOfApps ? { isAppOfApps } : {}),
+  };
+}
+
 function evolveHealth(status: ApplicationStatus, data: Extract<ApplicationEvent, { type: 'HealthChanged' }>['data'], at: string): ApplicationStatus {
   const changed = new Map<string, ResourceHealth>(data.resources.map((resource) => [resourceRefKey(resource), resource]));
   const gone = new Set(data.gone);
@@ -144,7 +183,7 @@ function evolveHealth(status: ApplicationStatus, data: Extract<ApplicationEvent,
     },
     resources: status.resources.map((resource) => {
       const key = resourceRefKey(resource);
-      if (gone.has(key)) return withHealth(resource, undefined);
+      if (gone.has(key)) return resource.health?.status === 'Missing' ? resource : withHealth(resource, undefined);
       const health = changed.get(key);
       if (health === undefined) return resource;
       return withHealth(
@@ -168,7 +207,13 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
           phase: 'Running',
           message: 'waiting to start',
           startedAt: at,
-          syncResult: { revision, ...(source === undefined ? {} : { source }), resources: [] },
+          syncResult: {
+            revision,
+            ...(source === undefined ? {} : { source }),
+            ...(status.sync.comparedTo?.sources === undefined ? {} : { sources: status.sync.comparedTo.sources }),
+            resources: [],
+            ...(status.namespaceMetadata === undefined ? {} : { managedNamespaceMetadata: status.namespaceMetadata }),
+          },
         },
       };
     }
@@ -183,7 +228,7 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
       return withOperation(status, (operation) => ({
         ...operation,
         message: `${event.data.phase} wave ${event.data.wave} done`,
-        syncResult: { ...operation.syncResult, resources: [...operation.syncResult.resources, ...event.data.results] },
+        syncResult: { ...operation.syncResult, resources: [...operation.syncResult.resources, ...event.data.results.map(withHookPhase)] },
       }));
     case 'SyncFailPhaseStarted':
       return withOperation(status, (operation) => ({ ...operation, message: `${event.data.message}; SyncFail hooks run` }));
@@ -209,6 +254,16 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
   }
 }
 
+/** Argo CD gives every result a phase, not only those of hooks; a step that is over has waited for what it waits for. */
+const withHookPhase = (result: ResourceResult): ResourceResult =>
+  result.hookPhase === undefined ? { ...result, hookPhase: result.status === 'SyncFailed' ? 'Failed' : 'Succeeded' } : result;
+
+/** The status as outsiders see it, without what only the fold remembers. */
+export function shownStatus(status: ApplicationStatus): Omit<ApplicationStatus, 'historyLimit' | 'namespaceMetadata'> {
+  const { historyLimit: _, namespaceMetadata: __, ...shown } = status;
+  return shown;
+}
+
 /** Partial syncs and dry runs deployed nothing that one could roll back to (Argo CD does the same). */
 function appendHistory(status: ApplicationStatus, at: string): RevisionHistory[] {
   const operation = status.operationState;
@@ -216,13 +271,14 @@ function appendHistory(status: ApplicationStatus, at: string): RevisionHistory[]
   const limit = status.historyLimit ?? historyLimitDefault;
   if (limit <= 0) return [];
   const last = status.history.at(-1);
-  const { revision, source } = operation.syncResult;
+  const { revision, source, sources } = operation.syncResult;
   const entry: RevisionHistory = {
     id: last === undefined ? 0 : last.id + 1,
     revision,
     deployStartedAt: operation.startedAt,
     deployedAt: at,
     ...(source === undefined ? {} : { source }),
+    ...(sources === undefined ? {} : { sources }),
     initiatedBy: operation.operation.initiatedBy,
   };
   return [...status.history, entry].slice(-limit);
@@ -246,8 +302,8 @@ function comparedTo(spec: Extract<ApplicationEvent, { type: 'ApplicationDeclared
   };
 }
 
-function withHealth(resource: ResourceComparison | ResourceStatus, health: ResourceStatus['health']): ResourceStatus {
-  const { health: _, ...rest } = resource as ResourceStatus;
+function withHealth(resource: ResourceStatus, health: ResourceStatus['health']): ResourceStatus {
+  const { health: _, ...rest } = resource;
   return health === undefined ? rest : { ...rest, health };
 }
 

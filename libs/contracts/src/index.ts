@@ -16,3 +16,4 @@ export * from './upcast.ts';
 export * from './requests.ts';
 export * from './manifest-set.ts';
 export * from './application-status.ts';
+export * from './compared-resources.ts';

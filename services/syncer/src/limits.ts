@@ -33,9 +33,25 @@ export const limits = {
   globsKeptMax: 1_000,
   /** Manifest sets kept in memory. */
   manifestSetsKeptMax: 500,
-  /** Objects of one application: what a comparison in one event of at most 256 KiB has room for. */
-  objectsMax: 1_500,
-  /** `.status` of one Application: the API server refuses objects over 1.5 MB. */
+  /** Objects of one application: each of its comparisons, plans and statuses is held as a whole. */
+  objectsMax: 10_000,
+  /** Sync waves of one application, over all phases: an event lists the steps of a sync. */
+  wavesMax: 2_000,
+  /** A list in an event of at most 256 KiB; a longer one comes in several events. */
+  listInEventBytesMax: 96 * 1024,
+  /** An application whose objects take no more is told as a whole in each comparison; of a bigger one, what changed is. */
+  wholeListBytesMax: 16 * 1024,
+  /** Images, conditions, and addresses of one comparison. */
+  imagesBytesMax: 48 * 1024,
+  conditionsBytesMax: 48 * 1024,
+  urlsBytesMax: 16 * 1024,
+  /** Of a health message or a condition. */
+  messageCharsMax: 4_096,
+  /** Objects that one self-heal names; above it, it is about all of them. */
+  healedByNameMax: 500,
+  /** An Application with its status: the API server refuses objects over 1.5 MiB. */
+  applicationBytesMax: 1_400_000,
+  /** `.status` of one Application, whatever else there is room for: it is written at each change and read by every list. */
   statusBytesMax: 900_000,
   /** Up to so many applications of one repository record a new commit that changes nothing for them at once. */
   pointersAtOnceMax: 20,

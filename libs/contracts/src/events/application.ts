@@ -39,6 +39,10 @@ export interface ResourceComparison extends ResourceRef {
   requiresPruning?: boolean;
   hook?: boolean;
   syncWave?: number;
+  /** It is wanted, and nothing of it is in the cluster. */
+  missing?: boolean;
+  /** It is deleted or pruned only after somebody confirmed it (argocd-compat B023). */
+  requiresDeletionConfirmation?: boolean;
 }
 
 export interface ResourceHealth extends ResourceRef {
@@ -107,6 +111,11 @@ export type ApplicationEvent =
   | { type: 'ApplicationDeleted'; data: { cascaded: boolean } }
   /** The deletion of the Application and, if cascading, of its objects began. */
   | { type: 'ApplicationDeletionStarted'; data: { cascade: boolean; resources: number } }
+  /**
+   * A share of a comparison that one event has no room for: the objects that are judged otherwise than before, and the keys
+   * of those that are no longer part of it. The ApplicationCompared that it belongs to follows in the same append.
+   */
+  | { type: 'ResourcesCompared'; data: { revision: string; resources: ResourceComparison[]; gone: string[] } }
   /** The judgement of difference changed, or the revision or manifest set that it is about. */
   | {
       type: 'ApplicationCompared';
@@ -115,9 +124,15 @@ export type ApplicationEvent =
         manifestSet: string;
         sourceType: SourceType;
         status: SyncStatusCode;
+        /** All of them; with `changesOnly` those that are judged otherwise than the stream had it, the rest is as it was. */
         resources: ResourceComparison[];
-        /** Container images and ingress addresses found (status.summary). */
+        changesOnly?: boolean;
+        /** With `changesOnly`: keys (group/Kind/namespace/name) of objects that are no longer part of it. */
+        gone?: string[];
+        /** Container images of what is wanted (status.summary). */
         images: string[];
+        /** Addresses that people can open, of live objects (status.summary). */
+        externalUrls?: string[];
         conditions: ApplicationCondition[];
       };
     }
@@ -128,7 +143,10 @@ export type ApplicationEvent =
     }
   /** Live objects left the desired state without a new revision. Healed objects are in the sync that healed them. */
   | { type: 'DriftDetected'; data: { revision: string; resources: DriftedResource[]; more: number } }
-  /** `resources` are the changed ones only; `gone` are keys (group/Kind/namespace/name) that left. */
+  /**
+   * `resources` are the changed ones only; `gone` are keys (group/Kind/namespace/name) that left. Many changes come in
+   * several of these, with the same judgement.
+   */
   | { type: 'HealthChanged'; data: { status: HealthStatusCode; message?: string; resources: ResourceHealth[]; gone: string[] } }
   | {
       type: 'SyncRequested';

@@ -35,6 +35,15 @@ const driftedResource = resourceRef.extend({
   refused: z.string().optional(),
 });
 
+const resourceComparison = resourceRef.extend({
+  status: syncStatus,
+  requiresPruning: z.boolean().optional(),
+  hook: z.boolean().optional(),
+  syncWave: z.number().optional(),
+  missing: z.boolean().optional(),
+  requiresDeletionConfirmation: z.boolean().optional(),
+});
+
 export const applicationEventSchemas = {
   ApplicationDeclared: z.object({
     namespace: z.string(),
@@ -47,20 +56,17 @@ export const applicationEventSchemas = {
   }),
   ApplicationDeleted: z.object({ cascaded: z.boolean() }),
   ApplicationDeletionStarted: z.object({ cascade: z.boolean(), resources: z.number() }),
+  ResourcesCompared: z.object({ revision: z.string(), resources: z.array(resourceComparison), gone: z.array(z.string()) }),
   ApplicationCompared: z.object({
     revision: z.string(),
     manifestSet: z.string(),
     sourceType: sourceTypeSchema,
     status: syncStatus,
-    resources: z.array(
-      resourceRef.extend({
-        status: syncStatus,
-        requiresPruning: z.boolean().optional(),
-        hook: z.boolean().optional(),
-        syncWave: z.number().optional(),
-      }),
-    ),
+    resources: z.array(resourceComparison),
+    changesOnly: z.boolean().optional(),
+    gone: z.array(z.string()).optional(),
     images: z.array(z.string()),
+    externalUrls: z.array(z.string()).optional(),
     conditions: z.array(z.object({ type: z.string(), message: z.string() })),
   }),
   ComparisonFailed: z.object({

@@ -1,4 +1,4 @@
-import { applicationStream, initialApplicationStatus } from '@plumbline/contracts';
+import { applicationStream, initialApplicationStatus, shownStatus } from '@plumbline/contracts';
 import type { Application } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
@@ -46,8 +46,7 @@ export function watchApplications(kube: KubeClient, namespace: string, statuses:
   const view = (object: KubeObject): Application => {
     const { managedFields: _, ...metadata } = object.metadata;
     const application = { ...object, metadata } as unknown as Application;
-    const { historyLimit: __, ...status } = known(application)?.status ?? initialApplicationStatus;
-    return { ...application, status: { ...status } };
+    return { ...application, status: { ...shownStatus(known(application)?.status ?? initialApplicationStatus) } };
   };
 
   return {

@@ -41,6 +41,7 @@ const types: Readonly<Record<ApplicationEventType, true>> = {
   ApplicationDeleted: true,
   ApplicationDeletionStarted: true,
   ApplicationCompared: true,
+  ResourcesCompared: true,
   ComparisonFailed: true,
   DriftDetected: true,
   HealthChanged: true,

@@ -1,4 +1,4 @@
-import { AppError, applicationStream } from '@plumbline/contracts';
+import { AppError, applicationStream, shownStatus } from '@plumbline/contracts';
 import type { Application, Clock } from '@plumbline/contracts';
 import type { EventLog, RunningConsumer, SqlExecutor } from '@plumbline/event-log';
 import type { Caller } from '../access/authentication.ts';
@@ -157,12 +157,11 @@ async function caughtUp({ eventLog, reader }: HistoryParts): Promise<void> {
 
 function applicationOf(parts: HistoryParts, name: string, life: Life | undefined, { declared, status }: Story): Application {
   if (life === undefined || declared === undefined) throw new AppError('not-found', `application ${name} was not declared yet`);
-  const { historyLimit: _, ...shown } = status;
   return {
     apiVersion: 'argoproj.io/v1alpha1',
     kind: 'Application',
     metadata: { name, namespace: parts.namespace, uid: life.uid },
     spec: declared.what.spec,
-    status: shown,
+    status: { ...shownStatus(status) },
   };
 }

@@ -1,7 +1,18 @@
 import type { ApplicationCondition, DriftedResource, HealthStatusCode, ResourceComparison, ResourceHealth } from '@plumbline/contracts';
-import type { Health, JudgedResource, KubeObject } from '@plumbline/manifests';
-import { applicationHealth, groupVersionKind, ignoresExtraneous, ignoresHealth, managingInstance, parseResourceKey } from '@plumbline/manifests';
+import { sortedByKey } from '@plumbline/contracts';
+import type { ApplicationSyncOptions, Health, JudgedResource, KubeObject, ResourceSyncOptions } from '@plumbline/manifests';
+import {
+  applicationHealth,
+  externalUrls,
+  groupVersionKind,
+  ignoresExtraneous,
+  ignoresHealth,
+  managingInstance,
+  parseResourceKey,
+  resourceSyncOptions,
+} from '@plumbline/manifests';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
+import { shortened, thoseThatFit } from '../domain/parts.ts';
 import type { Comparison } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
 import { limits } from '../limits.ts';
@@ -21,6 +32,10 @@ export interface CompareInput {
   /** Why the project forbids an object, if it does. */
   forbidden(object: KubeObject): string | undefined;
   isHasty: boolean;
+  /** Of the application. */
+  syncOptions: ApplicationSyncOptions;
+  /** `managedNamespaceMetadata` is not what the last sync gave the namespace (argocd-compat B061). */
+  isNamespaceChanged: boolean;
   /** As the application counts it. */
   health(live: KubeObject): Health | undefined;
 }
@@ -41,7 +56,8 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   for (const { desired, live, judgement, forbidden } of judgements) {
     const ref = { ...groupVersionKind(desired.object), namespace: desired.object.metadata.namespace ?? '', name: desired.object.metadata.name };
     const wave = desired.wave === 0 ? {} : { syncWave: desired.wave };
-    resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave });
+    const missing = live === undefined ? { missing: true } : {};
+    resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave, ...missing, ...confirmed(desired.options) });
     for (const problem of judgement.problems ?? []) problems.add(problem);
     if (judgement.refused !== undefined)
       conditions.push({
@@ -71,33 +87,57 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   for (const message of [...problems].slice(0, limits.ruleProblemsShownMax)) conditions.push({ type: 'ComparisonWarning', message });
   for (const object of input.extra) {
     const ref = { ...groupVersionKind(object), namespace: object.metadata.namespace ?? '', name: object.metadata.name };
-    resources.push({ ...ref, status: 'OutOfSync', requiresPruning: true });
+    resources.push({ ...ref, status: 'OutOfSync', requiresPruning: true, ...confirmed(resourceSyncOptions(object, input.syncOptions)) });
     if (!ignoresExtraneous(object)) drift.push({ ...ref, drift: 'extra', fields: [] });
   }
-  for (const object of input.lingering) {
-    const finalizers = object.metadata.finalizers ?? [];
-    if (finalizers.length === 0) continue;
-    conditions.push({
-      type: 'DeletionWarning',
-      message: `${object.kind} ${object.metadata.name} was pruned and is not gone yet: it waits for finalizers ${finalizers.join(', ')}`,
-    });
-  }
+  conditions.push(...lingeringConditions(input.lingering));
   const isForbidden = judgements.some(({ forbidden }) => forbidden !== undefined);
   const isOutOfSync = drift.length > 0;
-  const { manifestSet, sourceType, images } = input.desired;
+  const { manifestSet, sourceType } = input.desired;
+  const { images, externalUrls: urls } = shownSummary(input.desired, judgements, conditions);
   return {
     comparison: {
       revision: input.revision,
       manifestSet,
       sourceType,
-      status: isOutOfSync || isForbidden ? 'OutOfSync' : 'Synced',
-      resources,
-      images: [...images],
-      conditions,
+      status: isOutOfSync || isForbidden || input.isNamespaceChanged ? 'OutOfSync' : 'Synced',
+      resources: sortedByKey(resources),
+      images,
+      ...(urls.length === 0 ? {} : { externalUrls: urls }),
+      conditions: toldConditions(conditions),
     },
     drift,
     health: healthOf(judgements, input.health),
   };
+}
+
+/** What was pruned and is not gone yet. */
+const lingeringConditions = (lingering: readonly KubeObject[]): ApplicationCondition[] =>
+  lingering.flatMap(({ kind, metadata: { name, finalizers = [] } }) => {
+    const message = `${kind} ${name} was pruned and is not gone yet: it waits for finalizers ${finalizers.join(', ')}`;
+    return finalizers.length === 0 ? [] : [{ type: 'DeletionWarning', message }];
+  });
+
+/** Images and addresses, as many as an event has room for; a condition says where there are more. */
+function shownSummary({ images }: DesiredState, judged: readonly Judged[], conditions: ApplicationCondition[]): { images: string[]; externalUrls: string[] } {
+  const shown = thoseThatFit(images, limits.imagesBytesMax);
+  if (shown.length < images.length) {
+    conditions.push({ type: 'StatusCutWarning', message: `the application runs ${images.length} images; its status shows ${shown.length} of them` });
+  }
+  return { images: shown, externalUrls: thoseThatFit(externalUrls(judged.flatMap(({ live }) => live ?? [])), limits.urlsBytesMax) };
+}
+
+/** Somebody has to confirm before it is pruned or deleted (argocd-compat B023). */
+const confirmed = ({ prune, delete: deletion }: ResourceSyncOptions): Pick<ResourceComparison, 'requiresDeletionConfirmation'> =>
+  prune === 'when-confirmed' || deletion === 'when-confirmed' ? { requiresDeletionConfirmation: true } : {};
+
+/** Hundreds of objects with the same trouble are one trouble: those that an event has no room for are counted. */
+function toldConditions(conditions: readonly ApplicationCondition[]): ApplicationCondition[] {
+  const short = conditions.map(({ type, message }) => ({ type, message: shortened(message) }));
+  const shown = thoseThatFit(short, limits.conditionsBytesMax);
+  if (shown.length === short.length) return shown;
+  const types = [...new Set(short.slice(shown.length).map(({ type }) => type))];
+  return [...shown, ...types.map((type) => ({ type, message: `… and ${short.slice(shown.length).filter((one) => one.type === type).length} more like this` }))];
 }
 
 interface Judged {

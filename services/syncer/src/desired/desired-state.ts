@@ -170,7 +170,14 @@ function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery
     { defaultNamespace: namespace, isNamespaced: (group, kind) => discovery.findKind(group, kind)?.namespaced },
   );
   if (prepared.objects.length > limits.objectsMax) {
-    throw new AppError('too-large', `the application has ${prepared.objects.length} objects, more than ${limits.objectsMax}: split it`);
+    throw new AppError(
+      'too-large',
+      `the application has ${prepared.objects.length} objects, more than ${limits.objectsMax}: split it into several applications`,
+    );
+  }
+  const waves = new Set(prepared.objects.map((object) => syncWave(object))).size;
+  if (waves > limits.wavesMax) {
+    throw new AppError('too-large', `the objects of the application are in ${waves} sync waves, more than ${limits.wavesMax}: give more of them the same wave`);
   }
   const options = applicationSyncOptions(application.spec.syncPolicy?.syncOptions);
   const files = new Map(set.objects.flatMap(({ manifest, file }) => (file === undefined ? [] : [[fileKey(manifest), file] as const])));

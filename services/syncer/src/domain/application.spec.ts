@@ -263,9 +263,12 @@ describe('an operation', () => {
     given(running).when(complete('SyncFailed', false)).thenTypes(['SyncStepCompleted', 'SyncFailed']));
 
   test('tells the outcome of a big step in several events', () => {
-    const results = Array.from({ length: 1_200 }, (_, index) => result({ ...deployment, name: `web-${index}` }, 'Synced', 'configured'));
+    const results = Array.from({ length: 1_200 }, (_, index) => result({ ...deployment, name: `web-${index}` }, 'Synced', 'configured '.repeat(10)));
     const command: ApplicationCommand = { type: 'CompleteStep', operationId: 'a', attempt: 0, step: 0, results, now: startedAt, canRetry: false };
-    given(running).when(command).thenTypes(['SyncStepCompleted', 'SyncStepCompleted', 'SyncStepCompleted', 'SyncApplied', 'SyncSucceeded']);
+    const told = given(running)
+      .when(command)
+      .thenTypes([...Array.from({ length: 4 }, () => 'SyncStepCompleted' as const), 'SyncApplied', 'SyncSucceeded']);
+    expect(told.flatMap((event) => (event.type === 'SyncStepCompleted' ? event.data.results : []))).toEqual(results);
   });
 
   test('takes the outcome of a step once', () => {

@@ -1,6 +1,8 @@
-import type { ApplicationEvent, SyncOperation, SyncOperationResource, SyncPolicy } from '@plumbline/contracts';
+import type { ApplicationEvent, ResourceRef, SyncOperation, SyncOperationResource, SyncPolicy } from '@plumbline/contracts';
+import { limits } from '../limits.ts';
 import { backoffOf, nextHealAt } from './backoff.ts';
 import type { ApplicationCommand } from './commands.ts';
+import { driftData } from './parts.ts';
 import { wouldPruneEverything } from './prune-guard.ts';
 import { supersededWhenApplied } from './decide-sync.ts';
 import type { Attempt, Comparison, Declared, OperationRecord } from './state.ts';
@@ -39,8 +41,7 @@ export function decideAutoSync(command: AutoSync, state: Declared): ApplicationE
   // Nothing but what the project forbids: no sync can help.
   if (outOfSync.length === 0) return [];
   if (automated.selfHeal !== true || state.failure !== undefined || nextHealAt(state.heals) > command.now) return [];
-  const resources = outOfSync.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
-  return [...ended('self-healing'), request(command, comparison, 'self-heal', { prune, resources })];
+  return [...ended('self-healing'), request(command, comparison, 'self-heal', { prune, ...healed(outOfSync) })];
 }
 
 /**
@@ -52,12 +53,17 @@ export function decideHealLastGood(command: Extract<ApplicationCommand, { type: 
   const { comparison, operation } = state;
   if (automated?.selfHeal !== true || automated.enabled === false || state.isDeleting || comparison === undefined) return [];
   if (command.drift.length === 0 || isSyncing(operation) || nextHealAt(state.heals) > command.now) return [];
-  const resources = command.drift.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
   return [
-    { type: 'DriftDetected', data: { revision: comparison.revision, resources: [...command.drift], more: 0 } },
+    { type: 'DriftDetected', data: driftData(comparison.revision, command.drift) },
     ...(operation?.phase === 'Running' ? [supersededWhenApplied(operation, 'self-healing')] : []),
-    request(command, comparison, 'self-heal', { prune: false, resources }),
+    request(command, comparison, 'self-heal', { prune: false, ...healed(command.drift) }),
   ];
+}
+
+/** Very many are not named one by one: a sync of all objects without hooks writes just those that are not as they should be. */
+function healed(resources: readonly ResourceRef[]): Pick<SyncOperation, 'resources' | 'syncStrategy'> {
+  if (resources.length > limits.healedByNameMax) return { syncStrategy: { apply: {} } };
+  return { resources: resources.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace })) };
 }
 
 /** A newer commit doesn't wait for the retries of an older one, nor for objects of it that don't become healthy. */

@@ -2,6 +2,7 @@ import type { ApplicationEvent, ResourceResult } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
 import { backoffOf, retryDelayMs } from './backoff.ts';
 import type { ApplicationCommand, AwaitedHealth } from './commands.ts';
+import { inParts, shortened } from './parts.ts';
 import { wouldPruneEverything } from './prune-guard.ts';
 import type { Declared, OperationRecord } from './state.ts';
 import { isSyncing } from './state.ts';
@@ -49,9 +50,10 @@ export function completeStep(command: Command<'CompleteStep'>, state: Declared):
   const { operationId, attempt, step } = command;
   if (operation.attempt !== attempt || operation.stepsCompleted !== step) return [];
   const { phase, wave } = operation.steps[step] ?? { phase: 'Sync' as const, wave: 0 };
-  const completed = inParts(command.results).map((results): ApplicationEvent => ({
+  const results = command.results.map((result) => ({ ...result, message: shortened(result.message) }));
+  const completed = inParts(results).map((part): ApplicationEvent => ({
     type: 'SyncStepCompleted',
-    data: { operationId, attempt, step, phase, wave, results },
+    data: { operationId, attempt, step, phase, wave, results: part },
   }));
   const failed = command.results.filter((result) => result.status === 'SyncFailed');
   const isLast = step + 1 >= operation.steps.length;
@@ -111,15 +113,6 @@ export function terminateSync({ operationId }: Command<'TerminateSync'>, { opera
   const isOver = operation?.operationId !== operationId || operation.phase !== 'Running' || operation.isTerminating === true;
   return isOver ? [] : [{ type: 'SyncTerminationRequested', data: { operationId } }];
 }
-
-/** An event holds at most 256 KiB: the outcome of a big step comes in several, each with its share of the objects. */
-function inParts(results: readonly ResourceResult[]): ResourceResult[][] {
-  const parts: ResourceResult[][] = [];
-  for (let from = 0; from === 0 || from < results.length; from += resultsPerEventMax) parts.push(results.slice(from, from + resultsPerEventMax));
-  return parts;
-}
-
-const resultsPerEventMax = 500;
 
 const reasonsShown = 3;
 

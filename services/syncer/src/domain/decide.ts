@@ -1,8 +1,9 @@
 import type { ApplicationEvent, ResourceHealth } from '@plumbline/contracts';
-import { canonicalJson, resourceRefKey } from '@plumbline/contracts';
+import { canonicalJson, resourceChanges, resourceRefKey } from '@plumbline/contracts';
 import { decideAutoSync, decideHealLastGood } from './auto-sync.ts';
 import type { ApplicationCommand } from './commands.ts';
 import { completeStep, failSync, judgeHealth, requestSync, runningOperation, startSync, terminateSync } from './decide-sync.ts';
+import { comparisonEvents, driftData, healthEvents } from './parts.ts';
 import type { ApplicationState, Comparison, Declared } from './state.ts';
 import { isSyncing } from './state.ts';
 
@@ -64,23 +65,18 @@ function recordComparison(command: Command<'RecordComparison'>, state: Declared)
     const compareTo = command.isPointerDeferred === true && before.status === 'Synced' ? { ...before, revision: comparison.revision } : before;
     if (sameComparison(compareTo, comparison)) return [];
   }
-  const compared: ApplicationEvent = {
-    type: 'ApplicationCompared',
-    data: { ...comparison, resources: [...comparison.resources], images: [...comparison.images], conditions: [...comparison.conditions] },
-  };
+  // After a failure, the status says of none of the objects how it is.
+  const compared = comparisonEvents(comparison, before === undefined ? undefined : { resources: before.resources, isStale: state.failure !== undefined });
   // Another commit with the same manifests is the same desired state.
   const drifted =
     before?.manifestSet === comparison.manifestSet && before.status === 'Synced' && comparison.status === 'OutOfSync' && !isSyncing(state.operation);
-  if (!drifted) return [compared];
-  const shown = drift.slice(0, driftedResourcesMax);
-  return [{ type: 'DriftDetected', data: { revision: comparison.revision, resources: shown, more: drift.length - shown.length } }, compared];
+  if (!drifted) return compared;
+  return [{ type: 'DriftDetected', data: driftData(comparison.revision, drift) }, ...compared];
 }
 
-/** So that the event of a big application that lost everything stays small. */
-const driftedResourcesMax = 50;
-
 function sameComparison(a: Comparison, b: Comparison): boolean {
-  return canonicalJson(a) === canonicalJson(b);
+  const changes = resourceChanges(a.resources, b.resources);
+  return changes.resources.length === 0 && changes.gone.length === 0 && canonicalJson({ ...a, resources: [] }) === canonicalJson({ ...b, resources: [] });
 }
 
 function sameFailure(state: Declared, command: Command<'RecordComparisonFailure'>): boolean {
@@ -97,7 +93,7 @@ function recordHealth(command: Command<'RecordHealth'>, state: Declared): Applic
   const gone = Object.keys(known).filter((key) => !present.has(key));
   if (resources.length === 0 && gone.length === 0 && state.health.status === command.status) return [];
   const message = command.message === undefined ? {} : { message: command.message };
-  return [{ type: 'HealthChanged', data: { status: command.status, ...message, resources: [...resources], gone } }];
+  return healthEvents({ status: command.status, ...message, resources: [...resources], gone });
 }
 
 /** Progress messages ("1 of 3 updated") change all the time; the judgement is the status. */

@@ -14,7 +14,7 @@ import type {
   SyncStepHead,
   SyncTrigger,
 } from '@plumbline/contracts';
-import { resourceRefKey } from '@plumbline/contracts';
+import { mergeResources, resourceRefKey } from '@plumbline/contracts';
 
 /** What the log says of one application. Everything else (live objects, manifests) is read anew each time. */
 export type ApplicationState = { status: 'unseen' } | Declared | { status: 'deleted' };
@@ -28,6 +28,8 @@ export interface Declared {
   specHash: string;
   sealedSpec: string;
   comparison?: Comparison;
+  /** Objects of a comparison of which the last share has not been told yet. */
+  comparing?: readonly ResourceComparison[];
   /** The last failed comparison, until one succeeds. */
   failure?: { condition: string; code: string; message: string; revision?: string };
   health: { status: HealthStatusCode; message?: string; resources: Readonly<Record<string, ResourceHealth>> };
@@ -49,6 +51,7 @@ export interface Comparison {
   status: SyncStatusCode;
   resources: readonly ResourceComparison[];
   images: readonly string[];
+  externalUrls?: string[];
   conditions: readonly ApplicationCondition[];
 }
 
@@ -107,9 +110,14 @@ export function evolve(state: ApplicationState, recorded: RecordedEvent): Applic
   switch (event.type) {
     case 'ApplicationDeletionStarted':
       return { ...state, isDeleting: true };
+    case 'ResourcesCompared':
+      return { ...state, comparing: mergeResources(state.comparing ?? state.comparison?.resources ?? [], event.data) };
     case 'ApplicationCompared': {
-      const { failure: _, skipped, ...rest } = state;
-      return { ...rest, ...(skipped?.revision === event.data.revision ? { skipped } : {}), comparison: event.data };
+      const { failure: _, skipped, comparing, ...rest } = state;
+      const { changesOnly, gone, ...comparison } = event.data;
+      const known = comparing ?? state.comparison?.resources ?? [];
+      const resources = changesOnly === true ? mergeResources(known, { resources: comparison.resources, gone }) : comparison.resources;
+      return { ...rest, ...(skipped?.revision === comparison.revision ? { skipped } : {}), comparison: { ...comparison, resources } };
     }
     case 'ComparisonFailed': {
       const { condition, code, message, revision } = event.data;

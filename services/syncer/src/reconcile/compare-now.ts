@@ -1,3 +1,5 @@
+import { canonicalJson } from '@plumbline/contracts';
+import { applicationSyncOptions } from '@plumbline/manifests';
 import type { Compared } from '../compare/compare.ts';
 import { compare } from '../compare/compare.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
@@ -6,6 +8,7 @@ import { syncSettings } from '../settings/sync-settings.ts';
 import { countedHealth } from '../sync/awaited-health.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
+import { declaredState } from './entry.ts';
 import { extraObjects, lingeringObjects, namespacedBy, projectVerdict } from './observe.ts';
 
 /** Compares these desired objects with what is live at this moment. */
@@ -23,6 +26,8 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
       lingering: lingeringObjects(entry, desired, cluster),
       forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
       isHasty,
+      syncOptions: applicationSyncOptions(entry.resource.spec.syncPolicy?.syncOptions),
+      isNamespaceChanged: isNamespaceChanged(entry),
       health: (object) => countedHealth(object, settings),
     },
     judge,
@@ -34,6 +39,13 @@ function withDoubts(desired: DesiredState, { doubtedKinds }: Entry): DesiredStat
   if (doubtedKinds === undefined || doubtedKinds.size === 0) return desired;
   const message = `nothing is known of ${[...doubtedKinds].join(', ')} now: the API can't be reached, or we may not list it. What was there is not pruned`;
   return { ...desired, warnings: [...desired.warnings, { type: 'ComparisonWarning', message }] };
+}
+
+/** Argo CD's rule: only once a sync has been, and only where the spec asks for metadata. */
+function isNamespaceChanged(entry: Entry): boolean {
+  const wanted = declaredState(entry)?.spec.syncPolicy?.managedNamespaceMetadata;
+  const result = entry.log.folded.status.operationState?.syncResult;
+  return wanted !== undefined && result !== undefined && canonicalJson(wanted) !== canonicalJson(result.managedNamespaceMetadata ?? null);
 }
 
 export const comparisonCommands = (compared: Compared, isPointerDeferred = false): ApplicationCommand[] => [

@@ -150,7 +150,19 @@ function patchFor(entry: Entry, controlNamespace: string): Record<string, unknow
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
-const ownMembers = ['sync', 'health', 'resources', 'history', 'conditions', 'operationState', 'summary', 'sourceType', 'reconciledAt', 'controllerNamespace'];
+const ownMembers = [
+  'sync',
+  'health',
+  'resources',
+  'history',
+  'conditions',
+  'operationState',
+  'summary',
+  'sourceType',
+  'sourceTypes',
+  'reconciledAt',
+  'controllerNamespace',
+];
 
 /** A merge patch keeps members of maps that it doesn't name: what is gone has to be nulled. */
 function mergePatch(is: unknown, shall: unknown): unknown {
