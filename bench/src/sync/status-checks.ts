@@ -1,0 +1,18 @@
+import type { KubeObject } from '@plumbline/manifests';
+
+interface ShownStatus {
+  sync?: { status?: string; revision?: string };
+  health?: { status?: string };
+  operationState?: { phase?: string; syncResult?: { revision?: string } };
+}
+
+const statusOf = (application: KubeObject): ShownStatus => (application['status'] ?? {}) as ShownStatus;
+
+export const isSynced = (application: KubeObject): boolean => statusOf(application).sync?.status === 'Synced';
+
+export const isSyncedTo =
+  (commit: string) =>
+  (application: KubeObject): boolean =>
+    isSynced(application) && statusOf(application).sync?.revision === commit;
+
+export const isHealthy = (application: KubeObject): boolean => isSynced(application) && statusOf(application).health?.status === 'Healthy';
