@@ -56,13 +56,16 @@ export function startCounting(platform: RunningPlatform): () => Cost {
   };
 }
 
-/** Resident memory of each service with its children, in MB. */
+/** Resident memory of each service, in MB; of renderer with its engines, of repo-watcher with its git. */
 export function memoryOf(platform: RunningPlatform): Record<string, number> {
   const processes = readProcesses();
-  return Object.fromEntries(
-    [...rootsOf(platform, processes)].map(([name, { own }]) => [name, Math.round((treeSum(own, processes, 'residentPages') * 4) / 1024)]),
-  );
+  return Object.fromEntries(platform.services.map(({ name, pid }) => [name, Math.round((treeSum(pid, processes, 'residentPages') * 4) / 1024)]));
 }
+
+export const isAlive = (pid: number): boolean => readProcess(pid) !== undefined;
+
+/** Since its start, without its children. */
+export const cpuSecondsOf = (pid: number): number => (readProcess(pid)?.ticks ?? 0) / ticksPerSecond;
 
 function boundOf(spent: readonly (readonly [string, number])[], seconds: number, busyShare: number): string {
   const [name, cpu] = spent.reduce((most, one) => (one[1] > most[1] ? one : most), ['nothing', 0] as const);
@@ -103,7 +106,8 @@ function rootsOf({ services }: RunningPlatform, processes: ReadonlyMap<number, P
   if (supervisor === undefined) return roots;
   roots.set('git server', { own: supervisor, isAlone: true });
   for (const { pid, parent, name } of processes.values()) {
-    if (parent !== supervisor) continue;
+    // The control plane of these benches is started by themselves.
+    if (parent !== supervisor && !(parent === process.pid && name in controlPlane)) continue;
     const known = services.find((service) => service.pid === pid)?.name ?? stores[name] ?? controlPlane[name];
     if (known !== undefined) roots.set(known, { own: pid, isAlone: false });
   }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KubeObject } from '@plumbline/manifests';
 import type { Files } from '@plumbline/testing';
 import { calibrate } from '../calibration.ts';
 import { print, summary } from '../measure.ts';
@@ -7,7 +6,7 @@ import type { RunningPlatform } from '../platform.ts';
 import { startCounting } from './processes.ts';
 import type { Stage } from './stage.ts';
 import { onStage } from './stage.ts';
-import { isSyncedTo } from './status-checks.ts';
+import { hasValue, isSyncedTo } from './checks.ts';
 import { StepTimes } from './step-times.ts';
 
 const pauseMs = 300;
@@ -65,7 +64,7 @@ async function pushAgainAndAgain(stage: Stage, type: string, rounds: number): Pr
   for (let value = 1; value <= rounds; value++) {
     const { commit, startedAt, endedAt } = await stage.push(change(value));
     const wallClock = performance.timeOrigin + endedAt;
-    const applied = await configMaps.all(['bench'], `value ${value}`, hasValue(String(value)));
+    const applied = await configMaps.all(['bench'], `value ${value}`, hasValue(value));
     const synced = await stage.applications.all([stage.name], `Synced to ${commit}`, isSyncedTo(commit));
     toApplied.push(applied - endedAt);
     fromStart.push(applied - startedAt);
@@ -97,8 +96,3 @@ async function idleCost(platform: RunningPlatform): Promise<number> {
 }
 
 const thousandths = (value: number): number => Math.round(value * 1000) / 1000;
-
-const hasValue =
-  (value: string) =>
-  (object: KubeObject): boolean =>
-    (object['data'] as { value?: string } | undefined)?.value === value;

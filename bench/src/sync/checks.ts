@@ -16,3 +16,17 @@ export const isSyncedTo =
     isSynced(application) && statusOf(application).sync?.revision === commit;
 
 export const isHealthy = (application: KubeObject): boolean => isSynced(application) && statusOf(application).health?.status === 'Healthy';
+
+/** Its sync of this commit has succeeded, and everything is as it should be. */
+export const isDone =
+  (commit: string) =>
+  (application: KubeObject): boolean => {
+    const { operationState } = statusOf(application);
+    return isHealthy(application) && isSyncedTo(commit)(application) && operationState?.phase === 'Succeeded' && operationState.syncResult?.revision === commit;
+  };
+
+/** Of a ConfigMap. */
+export const hasValue =
+  (value: number) =>
+  (object: KubeObject): boolean =>
+    (object['data'] as { value?: string } | undefined)?.value === String(value);
