@@ -1,7 +1,7 @@
 import { benchLog } from './log/log.ts';
 import { benchSubscribers } from './log/subscribers.ts';
 import { onPlatform } from './platform.ts';
-import { benchPush } from './push.ts';
+import { benchSync } from './sync/sync.ts';
 
 /** Of each figure of the subscribers; `subscribers 600` for the memory over ten minutes. */
 const subscribersSeconds = 20;
@@ -10,8 +10,9 @@ const subscribersSeconds = 20;
  * `npm run bench -- <name>`: measures a running platform, or one that it starts and stops, or a part by itself. Prints JSON lines, the
  * machine's calibration first. Never part of a test: a figure is worth what the machine was doing besides.
  */
-const benches: Readonly<Record<string, (argument: string | undefined) => Promise<void>>> = {
-  push: () => onPlatform(benchPush),
+const benches: Readonly<Record<string, (argument: string | undefined, size: string | undefined) => Promise<void>>> = {
+  /** From Git to the cluster: `sync push`, `sync fleet` …, or all of them. */
+  sync: benchSync,
   /** The log alone on servers of its own, then its subscribers at the door. */
   log: async () => {
     await benchLog();
@@ -24,9 +25,9 @@ const benches: Readonly<Record<string, (argument: string | undefined) => Promise
   },
 };
 
-const [name = '', argument] = process.argv.slice(2);
+const [name = '', argument, size] = process.argv.slice(2);
 const bench = benches[name];
-if (bench !== undefined) await bench(argument);
+if (bench !== undefined) await bench(argument, size);
 else {
   console.error(`usage: npm run bench -- ${Object.keys(benches).join(' | ')}`);
   process.exitCode = 2;

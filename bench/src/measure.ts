@@ -9,3 +9,14 @@ export function summary(valuesMs: readonly number[]): { n: number; p50: number; 
 export function print(figure: string, values: Readonly<Record<string, unknown>>): void {
   console.log(JSON.stringify({ figure, ...values }));
 }
+
+export const rounded = (value: number): number => Math.round(value * 100) / 100;
+
+/** So many at a time, in their order. */
+export async function inLanes<Item>(items: readonly Item[], lanes: number, work: (item: Item) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}

@@ -18,7 +18,8 @@ interface Status {
   redis: string | null;
   /** What NATS subjects and Redis keys begin with. */
   prefix: string | null;
-  services: { name: string; pid: number | null; rssBytes: number | null; state: string }[];
+  /** Each with where it answers /readyz and /metrics. */
+  services: { name: string; url: string | null; pid: number | null; rssBytes: number | null; state: string }[];
 }
 
 /** Exit code when it is not started, or not ready yet. */
@@ -41,8 +42,9 @@ function statusOf(current: PlatformState | undefined): Status {
     nats: current?.nats?.url ?? null,
     redis: current?.redis?.url ?? null,
     prefix: current?.prefix ?? null,
-    services: (current?.services ?? []).map(({ name, process, state: serviceState }) => ({
+    services: (current?.services ?? []).map(({ name, urls, process, state: serviceState }) => ({
       name,
+      url: urls[0] ?? null,
       pid: process?.pid ?? null,
       rssBytes: process ? (residentBytes(process.pid) ?? null) : null,
       state: serviceState,

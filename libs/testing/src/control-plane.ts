@@ -22,6 +22,11 @@ export interface ControlPlaneOptions {
   nodes?: number;
   /** Default: found on this machine or built once into the user's cache. */
   programs?: ControlPlanePrograms;
+  /**
+   * False: the controllers and the scheduler ask the API server as fast as they can, so that a benchmark doesn't measure
+   * their own throttles (20 and 50 requests a second). Default true, as Kubernetes has it.
+   */
+  hasRequestLimits?: boolean;
   progress?: (line: string) => void;
 }
 
@@ -87,8 +92,9 @@ async function start(options: ControlPlaneOptions & { programs: ControlPlaneProg
   const access = new ClusterAccess({ server, certificate, token });
   try {
     await poll(() => access.isReady(), { what: `kube-apiserver at ${server}`, ...readyOptions, explain: () => access.whyNotReady() });
-    await launch('kube-controller-manager', programs.controllerManager, controllerManagerArguments());
-    await launch('kube-scheduler', programs.scheduler, schedulerArguments());
+    const limited = options.hasRequestLimits ?? true;
+    await launch('kube-controller-manager', programs.controllerManager, controllerManagerArguments(limited));
+    await launch('kube-scheduler', programs.scheduler, schedulerArguments(limited));
     await launch('kwok', programs.kwok, kwokArguments(programs.kwokStages));
     await declareNodes(access, options.nodes ?? 3);
     const ended = Promise.all(started.map((program) => program.ended)).then(() => undefined);

@@ -53,7 +53,7 @@ export class SupervisedService {
     this.#command = command;
     this.#listener = listener;
     this.urls = command.urls;
-    this.record = { name: command.name, instance: command.instance, process: null, state: 'starting', restarts: 0 };
+    this.record = { name: command.name, instance: command.instance, urls: command.urls, process: null, state: 'starting', restarts: 0 };
   }
 
   start(): void {

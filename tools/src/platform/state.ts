@@ -11,6 +11,8 @@ export type ServiceState = 'starting' | 'running' | 'restarting' | 'stopped';
 export interface ServiceRecord {
   name: string;
   instance: string;
+  /** Where it answers /readyz and /metrics; several when several services are in one process. */
+  urls: readonly string[];
   /** Null while it is restarting. */
   process: ProcessIdentity | null;
   state: ServiceState;

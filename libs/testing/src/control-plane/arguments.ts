@@ -32,7 +32,11 @@ export const apiServerArguments = (port: number): string[] => [
   '--endpoint-reconciler-type=none',
 ];
 
-export const controllerManagerArguments = (): string[] => [
+/** More than two cores can answer. */
+const unlimitedRequests = ['--kube-api-qps=5000', '--kube-api-burst=10000'];
+
+export const controllerManagerArguments = (limited: boolean): string[] => [
+  ...(limited ? [] : unlimitedRequests),
   '--kubeconfig=kubeconfig',
   '--leader-elect=false',
   '--secure-port=0',
@@ -43,7 +47,12 @@ export const controllerManagerArguments = (): string[] => [
   '--flex-volume-plugin-dir=volume-plugins',
 ];
 
-export const schedulerArguments = (): string[] => ['--kubeconfig=kubeconfig', '--leader-elect=false', '--secure-port=0'];
+export const schedulerArguments = (limited: boolean): string[] => [
+  ...(limited ? [] : unlimitedRequests),
+  '--kubeconfig=kubeconfig',
+  '--leader-elect=false',
+  '--secure-port=0',
+];
 
 /** The annotation by which KWOK knows the nodes that it plays. */
 export const fakeNodeAnnotation = { name: 'kwok.x-k8s.io/node', value: 'fake' } as const;
