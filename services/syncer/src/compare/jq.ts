@@ -61,7 +61,7 @@ function parsed(output: string): JqPaths {
   const lines = output.trimEnd().split('\n');
   try {
     const paths: unknown = lines.length === 1 ? JSON.parse(lines[0] ?? '') : undefined;
-    if (Array.isArray(paths)) return { paths };
+    if (Array.isArray(paths) && paths.every((path) => Array.isArray(path))) return { paths };
   } catch {
     // Not one JSON value: said below.
   }

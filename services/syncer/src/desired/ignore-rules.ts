@@ -55,7 +55,7 @@ const written = z
 function systemRule(name: string, text: string): IgnoreRule | string {
   const source = `argocd-cm ${name}`;
   try {
-    const { jsonPointers = [], jqPathExpressions = [], managedFieldsManagers = [] } = written.parse(parse(text)) ?? {};
+    const { jsonPointers = [], jqPathExpressions = [], managedFieldsManagers = [] } = written.parse(parse(text, { logLevel: 'error' })) ?? {};
     return { ...groupKindOf(name.slice(prefix.length)), jsonPointers, jqPathExpressions, managedFieldsManagers, source };
   } catch {
     return `${source} is not understood and ignores nothing: it has to be YAML with lists jsonPointers, jqPathExpressions or managedFieldsManagers`;

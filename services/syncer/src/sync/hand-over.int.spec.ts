@@ -3,6 +3,7 @@ import type { IgnoreDifference } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
 import { ownEntry } from '@plumbline/manifests';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { isNewerVersion } from '../live/resource-version.ts';
 import type { RealCluster } from '../../test/real-cluster.ts';
 import { eventually, realCluster } from '../../test/real-cluster.ts';
 
@@ -77,10 +78,11 @@ async function replicasDuring(name: string, work: () => Promise<unknown>): Promi
     (is) => is,
   );
   await work();
-  const now = (await cluster.kube.get(ref(name)))!.metadata.resourceVersion;
+  const now = (await cluster.kube.get(ref(name)))!.metadata.resourceVersion ?? '';
   await eventually(
     () => last,
-    (version) => version === now,
+    // Controllers go on writing its status.
+    (version) => version === now || isNewerVersion(version, now),
   );
   await watch.stop();
   return seen;

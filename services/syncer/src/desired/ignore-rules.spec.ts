@@ -1,0 +1,52 @@
+import type { Application } from '@plumbline/contracts';
+import { expect, test } from 'vitest';
+import { globMatches, ignoreRulesOf, ignoreSettingsOf } from './ignore-rules.ts';
+
+const application = {
+  apiVersion: 'argoproj.io/v1alpha1',
+  kind: 'Application',
+  metadata: { name: 'web' },
+  spec: { project: 'default', destination: {}, ignoreDifferences: [{ kind: 'ConfigMap', jsonPointers: ['/data'] }] },
+} as Application;
+const prefix = 'resource.customizations.ignoreDifferences.';
+
+test('the rules of the application and of the installation, with where each is written', () => {
+  const settings = {
+    [`${prefix}all`]: 'managedFieldsManagers: [m]\n',
+    [`${prefix}apps_Deployment`]: 'jsonPointers:\n- /spec/replicas\njqPathExpressions:\n- .spec.paused\n',
+    [`${prefix}Service`]: 'jsonPointers: [/spec/clusterIP]',
+    [`${prefix}*.example.com_*`]: 'jsonPointers: [/spec]',
+    [`${prefix}_Secret`]: '',
+    'resource.customizations.health.apps_Deployment': 'return {}',
+  };
+  const { rules, problems } = ignoreRulesOf(application, settings);
+  expect(problems).toEqual([]);
+  expect(rules.map(({ group, kind, source }) => [group, kind, source])).toEqual([
+    [undefined, 'ConfigMap', 'spec.ignoreDifferences[0]'],
+    ['*', '*', `argocd-cm ${prefix}all`],
+    ['apps', 'Deployment', `argocd-cm ${prefix}apps_Deployment`],
+    ['', 'Service', `argocd-cm ${prefix}Service`],
+    ['*.example.com', '*', `argocd-cm ${prefix}*.example.com_*`],
+    ['', 'Secret', `argocd-cm ${prefix}_Secret`],
+  ]);
+  expect(rules[2]).toMatchObject({ jsonPointers: ['/spec/replicas'], jqPathExpressions: ['.spec.paused'] });
+  expect(ignoreSettingsOf(settings)).toHaveLength(5);
+});
+
+test.each(['jsonPointers: /spec', '- a\n- b', '{', 'a: &a [*a, *a]\njsonPointers: [{}]', '!!js/function "x"'])(
+  '%j is said to be wrong, and ignores nothing',
+  (text) => {
+    const { rules, problems } = ignoreRulesOf(application, { [`${prefix}apps_Deployment`]: text });
+    expect([rules.length, problems]).toEqual([1, [expect.stringContaining(`argocd-cm ${prefix}apps_Deployment is not understood`)]]);
+  },
+);
+
+test.each([
+  ['*', 'apps', true],
+  ['*', '', true],
+  ['', '', true],
+  ['', 'apps', false],
+  ['*.k8s.io', 'networking.k8s.io', true],
+  ['{apps,batch}', 'batch', true],
+  ['Dep?oyment', 'Deployment', true],
+])('%s means %s: %s', (pattern, text, is) => expect(globMatches(pattern, text)).toBe(is));
