@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { KubeClient } from '@plumbline/kube';
 import { silentLogger } from '@plumbline/contracts';
@@ -25,6 +27,16 @@ export function servicesNow(): RunningPlatform['services'] {
   if (command === undefined) throw new Error('TEST_PLATFORM_STATUS is not set: the command that prints the status as JSON');
   const [program = '', ...args] = JSON.parse(command) as string[];
   return (JSON.parse(execFileSync(program, args, { encoding: 'utf8' })) as RunningPlatform).services;
+}
+
+/** Everything that the services and the supervisor have logged so far. */
+export function logsNow(): { files: string[]; text: string } {
+  const command = JSON.parse(process.env['TEST_PLATFORM_STATUS'] ?? '[]') as string[];
+  const stateDir = command[command.indexOf('--state-dir') + 1];
+  if (stateDir === undefined) throw new Error('TEST_PLATFORM_STATUS names no --state-dir, so nobody knows where the logs are');
+  const folder = join(stateDir, 'logs');
+  const files = readdirSync(folder);
+  return { files, text: files.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n') };
 }
 
 /** A scenario per test, ended with it; one connection to the API server per file. */

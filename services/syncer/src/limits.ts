@@ -11,8 +11,12 @@ export const limits = {
   verificationsPerMinuteMax: 60,
   /** JSON pointers kept of one difference. */
   fieldsShownMax: 20,
-  /** Ignore rules that can't be used, told by conditions. */
-  ruleProblemsShownMax: 10,
+  /** Owners, rules and refusals told with the drifted objects of one comparison: an event has room for 256 KiB in all. */
+  driftDetailBytesMax: 64 * 1024,
+  /** Of the API server's reason to refuse a manifest. */
+  refusalCharsMax: 1_000,
+  /** Refused manifests and unusable rules that conditions tell of, each. */
+  warningsShownMax: 20,
   /** Managers shown of one field. */
   ownersShownMax: 3,
   /** An expression of ignoreDifferences (Argo CD's ARGOCD_IGNORE_NORMALIZER_JQ_TIMEOUT; argocd-compat B065). */

@@ -10,6 +10,7 @@ import { applicationsProjection, readApplications } from './applications/project
 import { makeJudge } from './compare/judge.ts';
 import type { MemoStore } from './compare/memo.ts';
 import { makeMemoTable } from './compare/memo-table.ts';
+import { schemaGeneration } from './compare/schemas.ts';
 import { makeDesiredStates } from './desired/desired-state.ts';
 import type { SyncerConfig } from './config.ts';
 import { syncerVariables } from './config.ts';
@@ -207,7 +208,14 @@ function reconcileContext(context: ServiceContext, parts: Parts): ReconcileConte
     settings: () => settings.data(),
     namespaces: parts.namespaces,
     cluster,
-    judge: makeJudge({ kube, memos, clock, keyedHash: (value) => sealer.keyedHash(value), onDryRun: () => metrics.count('dry_runs_total') }),
+    judge: makeJudge({
+      kube,
+      memos,
+      clock,
+      keyedHash: (value) => sealer.keyedHash(value),
+      schemaOf: async (object) => schemaGeneration(object, await cluster.kube.discover(), cluster.state),
+      onDryRun: () => metrics.count('dry_runs_total'),
+    }),
     desired: makeDesiredStates({ bus, blobs, sealer, kube, settings: () => settings.data(), watched: () => settings.watched() }),
     world,
     log,

@@ -3,7 +3,7 @@ import { request } from 'node:https';
 import type { Sealer } from '@plumbline/blobs';
 import { makeMemoryBlobStore, makeSealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
-import type { Application, ApplicationSpec } from '@plumbline/contracts';
+import type { Application, ApplicationSpec, Clock } from '@plumbline/contracts';
 import { blobScope, canonicalJson, silentLogger } from '@plumbline/contracts';
 import type { KubeClient, KubeConnection } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
@@ -42,7 +42,7 @@ export interface RealCluster {
   /** What it says of the manifest against what is live. */
   verdict(manifest: object, judge?: Judge): Promise<Judgement>;
   /** A judge that knows nothing yet: it has to ask. */
-  freshJudge(): Judge;
+  freshJudge(clock?: Clock): Judge;
   /** Dry runs so far. */
   asked(): number;
   drop(): Promise<void>;
@@ -62,12 +62,13 @@ function clusterOf(kube: KubeClient, connection: KubeConnection, namespace: stri
   const sealer = makeSealer(randomBytes(32));
   const judges: Judge[] = [];
   let asked = 0;
-  const freshJudge = (): Judge => {
+  const freshJudge = (clock: Clock = Date.now): Judge => {
     const made = makeJudge({
       kube,
       memos: new Map<string, Memo>(),
-      clock: Date.now,
+      clock,
       keyedHash: (value) => sealer.keyedHash(value),
+      schemaOf: (object) => schemaOf(kube, object),
       onDryRun: () => void asked++,
     });
     judges.push(made);
@@ -157,6 +158,15 @@ function stepContext(cluster: RealCluster, all: readonly DesiredObject[], seen: 
     assertOwner: () => undefined,
     observe: (object) => void seen.set(resourceKey(resourceIdOf(object)), object),
   };
+}
+
+/** As the syncer knows it from a watch. */
+async function schemaOf(kube: KubeClient, object: KubeObject): Promise<number | undefined> {
+  const { group, kind } = groupVersionKind(object);
+  if (!group.endsWith('.plumbline.example')) return undefined;
+  const info = (await kube.discover()).findKind(group, kind);
+  const definition = { group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', name: `${info?.resource}.${group}` };
+  return (await kube.get(definition))?.metadata.generation;
 }
 
 async function send(connection: KubeConnection, method: string, path: string, body: unknown): Promise<void> {

@@ -14,9 +14,9 @@ import {
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import { shortened, thoseThatFit } from '../domain/parts.ts';
 import type { Comparison } from '../domain/state.ts';
-import { fieldManager } from '../field-managers.ts';
 import { limits } from '../limits.ts';
 import { inBatches } from '../concurrency.ts';
+import { judgementWarnings, makeDriftTeller } from './drift.ts';
 import type { Judge, Judgement } from './judge.ts';
 
 export interface CompareInput {
@@ -51,29 +51,14 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   const resources: ResourceComparison[] = [];
   const drift: DriftedResource[] = [];
   const conditions: ApplicationCondition[] = [...input.desired.warnings];
-  const problems = new Set<string>();
   const judgements = await judgeAll(input, judge);
+  const tell = makeDriftTeller();
   for (const { desired, live, judgement, forbidden } of judgements) {
     const ref = { ...groupVersionKind(desired.object), namespace: desired.object.metadata.namespace ?? '', name: desired.object.metadata.name };
     const wave = desired.wave === 0 ? {} : { syncWave: desired.wave };
     const missing = live === undefined ? { missing: true } : {};
     resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave, ...missing, ...confirmed(desired.options) });
-    for (const problem of judgement.problems ?? []) problems.add(problem);
-    if (judgement.refused !== undefined)
-      conditions.push({
-        type: 'ComparisonWarning',
-        message: `${desired.object.kind} ${desired.object.metadata.name}: the API server refuses the manifest: ${judgement.refused}`,
-      });
-    if (judgement.status === 'OutOfSync')
-      drift.push({
-        ...ref,
-        drift: live === undefined ? 'missing' : 'changed',
-        fields: [...judgement.fields],
-        ...(live === undefined ? {} : lastManager(live, judgement)),
-        ...(judgement.owners === undefined ? {} : { owners: judgement.owners.map((owners) => [...owners]) }),
-        ...(judgement.ignored === undefined ? {} : { ignored: [...judgement.ignored] }),
-        ...(judgement.refused === undefined ? {} : { refused: judgement.refused }),
-      });
+    if (judgement.status === 'OutOfSync') drift.push(tell(ref, live, judgement));
     if (forbidden !== undefined) conditions.push({ type: 'ExcludedResourceWarning', message: forbidden });
     const owner = live === undefined ? undefined : managingInstance(live);
     if (owner !== undefined && owner !== input.instance) {
@@ -83,8 +68,7 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
       });
     }
   }
-  // Each rule is told of once, however many objects it was for.
-  for (const message of [...problems].slice(0, limits.ruleProblemsShownMax)) conditions.push({ type: 'ComparisonWarning', message });
+  conditions.push(...judgementWarnings(judgements));
   for (const object of input.extra) {
     const ref = { ...groupVersionKind(object), namespace: object.metadata.namespace ?? '', name: object.metadata.name };
     resources.push({ ...ref, status: 'OutOfSync', requiresPruning: true, ...confirmed(resourceSyncOptions(object, input.syncOptions)) });
@@ -170,14 +154,4 @@ function healthOf(judged: readonly Judged[], health: CompareInput['health']): Co
     resources.push({ ...id, version, health: found.status, ...(found.message === undefined ? {} : { message: found.message }) });
   }
   return { ...applicationHealth(counted), resources };
-}
-
-/** Who last changed one of the fields; where nobody owns them (they were taken away), who last wrote the object besides us. */
-function lastManager(live: KubeObject, judgement: Judgement): { manager?: string } {
-  const owners = (judgement.owners ?? []).flat().filter(({ manager }) => manager !== fieldManager.objects);
-  const latest = owners.sort((a, b) => (b.at ?? '').localeCompare(a.at ?? ''))[0];
-  if (latest !== undefined) return { manager: latest.manager };
-  const others = (live.metadata.managedFields ?? []).filter((entry) => entry.manager !== fieldManager.objects && entry.subresource === undefined);
-  const last = others.sort((a, b) => (a.time ?? '').localeCompare(b.time ?? '')).at(-1);
-  return last?.manager === undefined ? {} : { manager: last.manager };
 }

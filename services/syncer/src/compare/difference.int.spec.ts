@@ -86,6 +86,19 @@ describe('nor of kinds of its own', () => {
     await expectSynced(thing('Versioned', 'v2', { size: 1 }, 'moving'));
   });
 
+  test('another schema is a new question, once', async () => {
+    const manifest = thing('Defaulted', 'v1', { size: 5 }, 'schema');
+    await expectSynced(manifest);
+    const definition = structuredClone(all.find(({ spec }) => spec.names.kind === 'Defaulted')!);
+    const { openAPIV3Schema } = (definition.spec.versions[0] as { schema: { openAPIV3Schema: { properties: { spec: { properties: object } } } } }).schema;
+    Object.assign(openAPIV3Schema.properties.spec.properties, { later: { type: 'string', default: 'now' } });
+    await cluster.sync(definition);
+    const before = cluster.asked();
+    expect([await cluster.verdict(manifest), cluster.asked()]).toEqual([synced, before + 1]);
+    expect([await cluster.verdict(manifest), cluster.asked()]).toEqual([synced, before + 1]);
+    await cluster.sync(all.find(({ spec }) => spec.names.kind === 'Defaulted')!);
+  });
+
   test('a field that the schema does not know is refused, and says which', async () => {
     const manifest = thing('Defaulted', 'v1', { size: 1, nested: {}, colour: 'red' });
     expect(await cluster.verdict(manifest)).toMatchObject({ status: 'OutOfSync', refused: expect.stringContaining('.spec.colour'), fields: ['/spec/colour'] });
@@ -117,6 +130,33 @@ describe('admission that changes what is applied', () => {
 
   test('is no difference, be it another value than ours or one beside', () =>
     expectSynced({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mutated' }, data: { image: 'nginx' } }));
+
+  test('what an apply means can change without the object: found within a day, and not forgotten again', async () => {
+    const manifest: object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'verified' }, data: { a: '1' } };
+    await cluster.sync(manifest);
+    const dayMs = 86_400_000;
+    let now = Date.now();
+    const judge = cluster.freshJudge(() => now);
+    expect(await cluster.verdict(manifest, judge)).toEqual(synced);
+    const usual = admission;
+    admission = ({ metadata }) => (metadata.name === 'verified' ? { patch: [{ op: 'replace', path: '/data/a', value: '2' }] } : { patch: [] });
+    expect(await cluster.verdict(manifest, judge)).toEqual(synced);
+    now += dayMs;
+    expect(await cluster.verdict(manifest, judge)).toMatchObject({ status: 'OutOfSync', fields: ['/data/a'] });
+    expect(await cluster.verdict(manifest, judge)).toMatchObject({ status: 'OutOfSync', fields: ['/data/a'] });
+    admission = usual;
+    // In sync again: at the next day's check, or when the object changes.
+    await cluster.kube.mergePatch(
+      { group: '', version: 'v1', kind: 'ConfigMap', namespace: cluster.namespace, name: 'verified' },
+      { data: { b: '1' } },
+      somebody,
+    );
+    expect(await cluster.verdict(manifest, judge)).toEqual(synced);
+    const before = cluster.asked();
+    now += dayMs;
+    expect([await cluster.verdict(manifest, judge), cluster.asked()]).toEqual([synced, before + 1]);
+    expect([await cluster.verdict(manifest, judge), cluster.asked()]).toEqual([synced, before + 1]);
+  });
 
   test('a refused dry run says why, with a difference that was foretold; what was settled stays settled', async () => {
     const manifest = (value: string): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'refused' }, data: { a: value, b: '1' } });

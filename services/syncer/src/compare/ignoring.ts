@@ -10,6 +10,8 @@ export interface Seen {
   places: readonly IgnoredPlace[];
   /** Rules that could not be used, in words. */
   problems: readonly string[];
+  /** One of them may be usable at the next look: what comes of this one is not to be kept. */
+  isPassing: boolean;
 }
 
 export interface Ignoring {
@@ -27,15 +29,19 @@ export function makeIgnoring(jq: Pick<Jq, 'paths'>): Ignoring {
   const places = async (object: KubeObject, desired: DesiredObject, live: KubeObject, match: 'exact' | 'lenient'): Promise<Omit<Seen, 'object'>> => {
     const { ignored } = desired;
     const found = placesAtOnce(object, desired, live, match);
-    if (ignored.expressions.length === 0) return { places: found, problems: ignored.problems };
+    if (ignored.expressions.length === 0) return { places: found, problems: ignored.problems, isPassing: false };
+    let isPassing = false;
     const problems = [...ignored.problems];
     const document = withoutManagedFields(object);
     for (const { expression, source } of ignored.expressions) {
       const answer = await jq.paths(expression, document);
       if ('paths' in answer) found.push(...pointersOfJqPaths(object, answer.paths).map((pointer) => ({ pointer, source })));
-      else problems.push(`${source}: jq expression ${shown(expression)} is not used: ${isSecret(object) ? unsaid : answer.failure}`);
+      else {
+        isPassing ||= answer.isPassing === true;
+        problems.push(`${source}: jq expression ${shown(expression)} is not used: ${isSecret(object) ? unsaid : answer.failure}`);
+      }
     }
-    return { places: found, problems };
+    return { places: found, problems, isPassing };
   };
 
   const left = async (desired: DesiredObject, live: KubeObject): Promise<readonly IgnoredPlace[]> =>
@@ -47,7 +53,7 @@ export function makeIgnoring(jq: Pick<Jq, 'paths'>): Ignoring {
     },
     seeAtOnce(object, desired, live) {
       const { expressions, problems } = desired.ignored;
-      return expressions.length > 0 ? undefined : seenWithout(object, { places: placesAtOnce(object, desired, live, 'exact'), problems });
+      return expressions.length > 0 ? undefined : seenWithout(object, { places: placesAtOnce(object, desired, live, 'exact'), problems, isPassing: false });
     },
     async leftToUs(desired, live) {
       const gone = await left(desired, live);
@@ -61,10 +67,9 @@ export function makeIgnoring(jq: Pick<Jq, 'paths'>): Ignoring {
   };
 }
 
-const seenWithout = (object: KubeObject, { places, problems }: Omit<Seen, 'object'>): Seen => ({
-  object: places.length === 0 ? object : withoutPlaces(object, places),
-  places,
-  problems,
+const seenWithout = (object: KubeObject, seen: Omit<Seen, 'object'>): Seen => ({
+  object: seen.places.length === 0 ? object : withoutPlaces(object, seen.places),
+  ...seen,
 });
 
 function placesAtOnce(object: KubeObject, { ignored, object: manifest }: DesiredObject, live: KubeObject, match: 'exact' | 'lenient'): IgnoredPlace[] {

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { limits } from '../limits.ts';
 import type { JqAnswer, JqQuestion } from './jq-worker.ts';
 
-export type ThreadAnswer = { output: string } | { failure: string } | 'late';
+export type ThreadAnswer = JqAnswer | { broken: string } | 'late';
 
 /** A thread that answers one question at a time, within the time limit of an expression. */
 export interface JqThread {
@@ -28,7 +28,7 @@ export function makeJqThread(): JqThread {
         worker = await (running ??= startWorker());
       } catch (error) {
         running = undefined;
-        return { failure: `jq can't be started: ${String(error)}` };
+        return { broken: `jq can't be started: ${String(error)}` };
       }
       const { promise, resolve } = Promise.withResolvers<ThreadAnswer | 'broken' | 'stopped'>();
       const timer = setTimeout(() => resolve('late'), limits.jqMs);
@@ -45,7 +45,7 @@ export function makeJqThread(): JqThread {
       if (typeof answer === 'object') return answer;
       await end();
       if (answer === 'late') return 'late';
-      return { failure: answer === 'broken' ? 'it broke the thread that it ran in (too much memory?)' : 'the service stops' };
+      return { broken: answer === 'broken' ? 'it broke the thread that it ran in (too much memory?)' : 'the service stops' };
     },
     async stop() {
       stop?.();

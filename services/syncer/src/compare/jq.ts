@@ -2,8 +2,8 @@ import type { Clock } from '@plumbline/contracts';
 import { limits } from '../limits.ts';
 import { makeJqThread } from './jq-thread.ts';
 
-/** jq's answer to `path(<expression>)`, or why there is none. */
-export type JqPaths = { paths: readonly unknown[] } | { failure: string };
+/** jq's answer to `path(<expression>)`, or why there is none. `isPassing`: another time there may be one. */
+export type JqPaths = { paths: readonly unknown[] } | { failure: string; isPassing?: true };
 
 export interface Jq {
   /**
@@ -25,12 +25,12 @@ export function makeJq(clock: Clock): Jq {
   const pause = (expression: string, failure: string): JqPaths => {
     if (pausedUntil.size >= limits.jqPausedMax) pausedUntil.clear();
     pausedUntil.set(expression, { until: clock() + limits.jqPauseMs, failure });
-    return { failure };
+    return { failure, isPassing: true };
   };
 
   const evaluate = async (expression: string, document: unknown): Promise<JqPaths> => {
     const paused = pausedUntil.get(expression);
-    if (paused !== undefined && paused.until > clock()) return { failure: paused.failure };
+    if (paused !== undefined && paused.until > clock()) return { failure: paused.failure, isPassing: true };
     pausedUntil.delete(expression);
     const input = JSON.stringify(document);
     for (let tries = 1; ; tries++) {
@@ -41,13 +41,13 @@ export function makeJq(clock: Clock): Jq {
         return pause(expression, `it took longer than ${limits.jqMs} ms`);
       }
       if ('output' in answer) return parsed(answer.output);
-      return answer.failure.startsWith('jq: ') ? failureOf(answer.failure) : pause(expression, answer.failure);
+      return 'failure' in answer ? failureOf(answer.failure) : pause(expression, answer.broken);
     }
   };
 
   return {
     paths(expression, document) {
-      if (waiting >= limits.jqWaitingMax) return Promise.resolve({ failure: 'too many expressions wait' });
+      if (waiting >= limits.jqWaitingMax) return Promise.resolve({ failure: 'too many expressions wait', isPassing: true });
       waiting++;
       const answer = last.then(() => evaluate(expression, document)).finally(() => waiting--);
       last = answer;

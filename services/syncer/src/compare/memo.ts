@@ -10,7 +10,7 @@ import { fieldManager } from '../field-managers.ts';
  */
 export interface Memo {
   uid: string;
-  /** Of the desired object, and of what is ignored of it. */
+  /** Of the desired object; with what is ignored of it, and the generation of its kind's schema. */
   manifest: string;
   /** Of our managedFields entry: its apiVersion and its set of paths. */
   ownership: string;
@@ -24,15 +24,21 @@ export interface MemoStore {
   delete(key: string): void;
 }
 
+export interface MemoBasis {
+  keyedHash(value: string): string;
+  /** Generation of the CustomResourceDefinition behind the kind, where there is one and it is known. */
+  schema: number | undefined;
+}
+
 /** The memo that this live object would have; undefined when we own nothing of it. `seen`: it, without what is ignored. */
-export function memoOf(desired: DesiredObject, live: KubeObject, seen: KubeObject, keyedHash: (value: string) => string): Memo | undefined {
+export function memoOf(desired: DesiredObject, live: KubeObject, seen: KubeObject, { keyedHash, schema }: MemoBasis): Memo | undefined {
   const entry = ownEntry(live, fieldManager.objects, 'Apply');
   if (entry?.fieldsV1 === undefined) return undefined;
   // Paths in terms of one version say nothing about a document of another.
   const values = isOfVersion(live, entry.apiVersion) ? valuesAt(seen, entry.fieldsV1, desired.object) : contentOf(seen);
   return {
     uid: live.metadata.uid ?? '',
-    manifest: basisOf(desired, keyedHash),
+    manifest: `${basisOf(desired, keyedHash)}${schema === undefined ? '' : `@${schema}`}`,
     ownership: keyedHash(`${entry.apiVersion ?? ''} ${canonicalFields(entry.fieldsV1)}`),
     values: keyedHash(canonicalJson(values)),
   };
@@ -46,9 +52,17 @@ const basisOf = ({ hash, ignored }: DesiredObject, keyedHash: (value: string) =>
   ignored === nothingIgnored ? hash : `${hash} ${keyedHash(canonicalJson(ignored))}`;
 
 /** Whether a memo is about this very manifest, whatever was ignored of it. */
-export const isAboutManifest = (memo: Memo, { hash }: DesiredObject): boolean => memo.manifest === hash || memo.manifest.startsWith(`${hash} `);
+export const isAboutManifest = (memo: Memo, { hash }: DesiredObject): boolean =>
+  ['', ' ', '@'].includes(memo.manifest.slice(hash.length, hash.length + 1)) && memo.manifest.startsWith(hash);
 
-export const sameMemo = (a: Memo, b: Memo): boolean => a.uid === b.uid && a.manifest === b.manifest && a.ownership === b.ownership && a.values === b.values;
+export const sameMemo = (a: Memo, b: Memo): boolean =>
+  a.uid === b.uid && isSameBasis(a.manifest, b.manifest) && a.ownership === b.ownership && a.values === b.values;
+
+/** A schema that isn't known (its watch has just begun) is no other schema. */
+function isSameBasis(a: string, b: string): boolean {
+  const [[manifestA, schemaA], [manifestB, schemaB]] = [a.split('@'), b.split('@')];
+  return manifestA === manifestB && (schemaA === undefined || schemaB === undefined || schemaA === schemaB);
+}
 
 export const isOfVersion = (object: KubeObject, apiVersion: string | undefined): boolean => apiVersion === undefined || apiVersion === object.apiVersion;
 

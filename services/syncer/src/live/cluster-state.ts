@@ -15,6 +15,8 @@ export interface LiveRow {
   uid: string;
   resourceVersion: string;
   createdAt: string;
+  /** Of a kind that has one: grows with its specification. */
+  generation?: number;
   ownerUids: readonly string[];
   /** Of an object that somebody owns and nobody manages: what the tree shows of it. */
   shown?: { health?: Health; images: readonly string[] };
@@ -234,13 +236,14 @@ function isNewer(object: KubeObject, row: LiveRow): boolean {
 }
 
 function toRow(key: string, object: KubeObject, isManaged: boolean): LiveRow {
-  const { uid = '', resourceVersion = '', creationTimestamp = '', ownerReferences } = object.metadata;
+  const { uid = '', resourceVersion = '', creationTimestamp = '', generation, ownerReferences } = object.metadata;
   const row: LiveRow = {
     key,
     apiVersion: object.apiVersion,
     uid,
     resourceVersion,
     createdAt: creationTimestamp,
+    ...(generation === undefined ? {} : { generation }),
     ownerUids: ownerReferences === undefined ? noOwners : ownerReferences.map((owner) => owner.uid),
   };
   if (isManaged) row.object = object;

@@ -128,7 +128,7 @@ async function apply(
   const answer = await write(ready.desired, live, context);
   if (context.operation.operation.dryRun === true) return { ...extra, status: 'Synced', message: `${described(object)} ${verb(live, answer)} (dry run)` };
   context.observe(answer);
-  context.judge.applied(desired, answer);
+  await context.judge.applied(desired, answer);
   const from = takenOverFrom(live, answer, ready.adoptedFrom);
   const message = `${described(object)} ${verb(live, answer)}`;
   return {

@@ -9,7 +9,7 @@ import { limits } from '../limits.ts';
 import { refOf } from '../live/object-ref.ts';
 
 export interface HandOverContext {
-  kube: Pick<KubeClient, 'apply' | 'get' | 'list' | 'mergePatch'>;
+  kube: Pick<KubeClient, 'apply' | 'discover' | 'get' | 'list' | 'mergePatch'>;
   judge: Pick<Judge, 'leftToUs'>;
   /** Nothing is written: only what would be sent is made out. */
   isDryRun: boolean;
@@ -193,13 +193,14 @@ const ownsReplicas = (entry: ManagedFieldsEntry | undefined): boolean => entry?.
 async function isAutoscaled(object: KubeObject, { kube, beside }: HandOverContext): Promise<boolean> {
   const { namespace = '', name } = object.metadata;
   const { group, kind } = groupVersionKind(object);
+  // KEDA's ScaledObject, which makes an autoscaler, leaves out what a Deployment is.
   const isTarget = (autoscaler: KubeObject): boolean => {
     const target = (autoscaler['spec'] as { scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string } } | undefined)?.scaleTargetRef;
-    if (target === undefined || target.kind !== kind || target.name !== name) return false;
-    return groupVersionKind({ apiVersion: target.apiVersion ?? '', kind }).group === group || target.apiVersion === undefined;
+    if (target === undefined || (target.kind ?? 'Deployment') !== kind || target.name !== name) return false;
+    return target.apiVersion === undefined || groupVersionKind({ apiVersion: target.apiVersion, kind }).group === group;
   };
-  const isNear = (other: KubeObject): boolean => other.kind === 'HorizontalPodAutoscaler' && (other.metadata.namespace ?? '') === namespace;
-  if (beside.some((other) => isNear(other) && isTarget(other))) return true;
-  const { items } = await kube.list({ group: 'autoscaling', version: 'v2', kind: 'HorizontalPodAutoscaler' }, { namespace });
-  return items.some(isTarget);
+  if (beside.some((other) => (other.metadata.namespace ?? '') === namespace && isTarget(other))) return true;
+  const autoscalers = { group: 'autoscaling', version: 'v2', kind: 'HorizontalPodAutoscaler' };
+  if ((await kube.discover()).find(autoscalers.group, autoscalers.version, autoscalers.kind) === undefined) return false;
+  return (await kube.list(autoscalers, { namespace })).items.some(isTarget);
 }
