@@ -80,6 +80,8 @@ export const limits = {
   /** Of one application, between two looks at it. */
   lateWritesKeptMax: 100,
   catchUpMs: 120_000,
+  /** Values of each sort (images with their health, versions) that rows of live objects share. */
+  sharedValuesMax: 20_000,
   /** How often the API server is asked which kinds it serves when nothing says that they changed. */
   discoveryMs: 60_000,
   /** After a definition of kinds changed: pause between looks, and how many, until something else is served. */

@@ -102,7 +102,13 @@ export class MemoryWatch implements Watch {
     const before = this.#known.get(nameOf(object));
     if (before === undefined || before.metadata.uid !== object.metadata.uid) return;
     this.#known.delete(nameOf(object));
-    const { managedFields: _, ...metadata } = structuredClone(object.metadata);
+    const { name, namespace, uid, resourceVersion } = object.metadata;
+    const metadata = {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    };
     this.options.listener.remove({ apiVersion: object.apiVersion, kind: object.kind, metadata });
   }
 }

@@ -1,6 +1,7 @@
 import type { Discovery } from '@plumbline/kube';
 import { expect, test } from 'vitest';
-import type { KindState, LiveRow } from '../live/cluster-state.ts';
+import type { KindState } from '../live/cluster-state.ts';
+import type { LiveRow } from '../live/row.ts';
 import { schemaGeneration } from './schemas.ts';
 
 const discovery = {

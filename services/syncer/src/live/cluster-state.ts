@@ -1,28 +1,12 @@
 import type { Logger } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
 import type { KindInfo, KubeClient, Watch } from '@plumbline/kube';
-import type { Health, KubeObject } from '@plumbline/manifests';
-import { health, images, resourceIdOf, resourceKey } from '@plumbline/manifests';
+import type { KubeObject } from '@plumbline/manifests';
+import { resourceIdOf, resourceKey } from '@plumbline/manifests';
+import { Children } from './children.ts';
 import { isNewerVersion } from './resource-version.ts';
-
-/**
- * What is kept of an object: of one that no application manages only this row, enough for the tree and for finding
- * owners, a few hundred bytes.
- */
-export interface LiveRow {
-  key: string;
-  apiVersion: string;
-  uid: string;
-  resourceVersion: string;
-  createdAt: string;
-  /** Of a kind that has one: grows with its specification. */
-  generation?: number;
-  ownerUids: readonly string[];
-  /** Of an object that somebody owns and nobody manages: what the tree shows of it. */
-  shown?: { health?: Health; images: readonly string[] };
-  /** The whole object, managedFields included, where an application manages or wants it. */
-  object?: KubeObject;
-}
+import type { LiveRow } from './row.ts';
+import { makeRows } from './row.ts';
 
 export interface ClusterStateOptions {
   kube: Pick<KubeClient, 'watch'>;
@@ -56,8 +40,6 @@ interface KindWatch {
 /** A first list takes milliseconds; longer than this the application shows that it waits. */
 const firstListWaitMs = 5_000;
 
-const noOwners: readonly string[] = [];
-
 /**
  * Live objects of one cluster, kept by one watch per kind (and namespace, where only some are watched). A kind that is not
  * `synced` tells nothing about absence.
@@ -65,7 +47,8 @@ const noOwners: readonly string[] = [];
 export class ClusterState {
   readonly #options: ClusterStateOptions;
   readonly #rows = new Map<string, LiveRow>();
-  readonly #children = new Map<string, Set<string>>();
+  readonly #children = new Children();
+  readonly #toRow = makeRows();
   readonly #kinds = new Map<string, WatchedKind>();
   #unavailableGroups: readonly string[] = [];
 
@@ -116,7 +99,7 @@ export class ClusterState {
   }
 
   childrenOf(uid: string): readonly LiveRow[] {
-    return [...(this.#children.get(uid) ?? [])].flatMap((key) => this.#rows.get(key) ?? []);
+    return [...this.#children.of(uid)].flatMap((key) => this.#rows.get(key) ?? []);
   }
 
   /** An answer of the API server that may be newer than what the watch has told so far. */
@@ -124,14 +107,14 @@ export class ClusterState {
     const key = resourceKey(resourceIdOf(object));
     const before = this.#rows.get(key);
     if (before !== undefined && before.apiVersion === object.apiVersion && !isNewer(object, before)) return;
-    this.#set(key, toRow(key, object, this.#options.isManaged(key, object)));
+    this.#set(key, this.#toRow(key, object, this.#options.isManaged(key, object)));
   }
 
   /** The whole object behind a row that had its metadata only. */
   complete(object: KubeObject): void {
     const key = resourceKey(resourceIdOf(object));
     const before = this.#rows.get(key);
-    if (before === undefined || before.object === undefined || isNewer(object, before)) this.#set(key, toRow(key, object, true));
+    if (before === undefined || before.object === undefined || isNewer(object, before)) this.#set(key, this.#toRow(key, object, true));
   }
 
   async stop(): Promise<void> {
@@ -213,18 +196,11 @@ export class ClusterState {
 
   #set(key: string, row: LiveRow | undefined): void {
     const before = this.#rows.get(key);
-    for (const uid of before?.ownerUids ?? []) {
-      const siblings = this.#children.get(uid);
-      siblings?.delete(key);
-      if (siblings?.size === 0) this.#children.delete(uid);
-    }
+    for (const uid of before?.ownerUids ?? []) if (row?.ownerUids.includes(uid) !== true) this.#children.remove(uid, key);
     if (row === undefined) this.#rows.delete(key);
     else {
       this.#rows.set(key, row);
-      for (const uid of row.ownerUids) {
-        const siblings = this.#children.get(uid) ?? new Set();
-        this.#children.set(uid, siblings.add(key));
-      }
+      for (const uid of row.ownerUids) this.#children.add(uid, key);
     }
     this.#options.onChange(key, before, row);
   }
@@ -233,27 +209,6 @@ export class ClusterState {
 /** Whether an object is newer than a row. */
 function isNewer(object: KubeObject, row: LiveRow): boolean {
   return object.metadata.uid !== row.uid || isNewerVersion(object.metadata.resourceVersion ?? '', row.resourceVersion);
-}
-
-function toRow(key: string, object: KubeObject, isManaged: boolean): LiveRow {
-  const { uid = '', resourceVersion = '', creationTimestamp = '', generation, ownerReferences } = object.metadata;
-  const row: LiveRow = {
-    key,
-    apiVersion: object.apiVersion,
-    uid,
-    resourceVersion,
-    createdAt: creationTimestamp,
-    ...(generation === undefined ? {} : { generation }),
-    ownerUids: ownerReferences === undefined ? noOwners : ownerReferences.map((owner) => owner.uid),
-  };
-  if (isManaged) row.object = object;
-  else if (row.ownerUids.length > 0) row.shown = shownOf(object);
-  return row;
-}
-
-function shownOf(object: KubeObject): NonNullable<LiveRow['shown']> {
-  const found = health(object);
-  return { images: images([object]), ...(found === undefined ? {} : { health: found }) };
 }
 
 const nameOf = ({ group, kind }: { group: string; kind: string }): string => `${group}/${kind}`;

@@ -1,7 +1,7 @@
 import type { Logger } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import { managingInstance } from '@plumbline/manifests';
-import type { LiveRow } from './cluster-state.ts';
+import type { LiveRow } from './row.ts';
 import { ClusterState } from './cluster-state.ts';
 import { makeFollowedKinds } from './followed-kinds.ts';
 

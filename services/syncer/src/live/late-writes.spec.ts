@@ -2,7 +2,7 @@ import { AppError } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { expect, it } from 'vitest';
-import type { LiveRow } from './cluster-state.ts';
+import type { LiveRow } from './row.ts';
 import { makeLateWrites, type LateWrite } from './late-writes.ts';
 
 const object = (resourceVersion: string, time: string, manager = 'plumbline'): KubeObject => ({
@@ -16,7 +16,9 @@ const row = (object: KubeObject): LiveRow => ({
   uid: '1',
   resourceVersion: '',
   createdAt: '',
+  generation: undefined,
   ownerUids: [],
+  shown: undefined,
   object,
 });
 const before: LiveRow = { ...row(object('1', '2026-01-01T00:00:00Z')), resourceVersion: '1' };

@@ -3,7 +3,7 @@ import type { KubeClient } from '@plumbline/kube';
 import { groupVersionKind, resourceIdOf, resourceKey, type KubeObject } from '@plumbline/manifests';
 import { fieldManager } from '../field-managers.ts';
 import { limits } from '../limits.ts';
-import type { LiveRow } from './cluster-state.ts';
+import type { LiveRow } from './row.ts';
 
 /** A write under our name that this process did not make. */
 export interface LateWrite {

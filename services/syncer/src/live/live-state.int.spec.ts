@@ -77,7 +77,7 @@ describe('live state of a cluster', () => {
       ['apps', 'Deployment'],
       ['rbac.authorization.k8s.io', 'ClusterRole'],
       ['', 'Namespace'],
-      ['argoproj.io', 'Application'],
+      ['apiextensions.k8s.io', 'CustomResourceDefinition'],
     ] as const)
       await isListed(followed, ofGroup, kind);
     const { cluster, watched } = followed;

@@ -1,7 +1,7 @@
 import type { ResourceTree, ResourceTreeNode } from '@plumbline/contracts';
 import { groupVersionKind, health, images, parseResourceKey } from '@plumbline/manifests';
 import type { Cluster } from '../live/cluster.ts';
-import type { LiveRow } from '../live/cluster-state.ts';
+import type { LiveRow } from '../live/row.ts';
 
 /** What an application manages and everything below it by owner references, in Argo CD's shape. */
 export function resourceTree(keys: Iterable<string>, cluster: Cluster, nodesMax: number): ResourceTree {
