@@ -1,5 +1,5 @@
 import type { Health, KubeObject } from '@plumbline/manifests';
-import { groupVersionKind, health } from '@plumbline/manifests';
+import { groupVersionKind, health, managingInstance } from '@plumbline/manifests';
 import type { SyncSettings } from '../settings/sync-settings.ts';
 
 /** Kinds that get an address from a controller which a cluster need not have. */
@@ -19,5 +19,13 @@ export function awaitedHealth(object: KubeObject, settings: SyncSettings): Healt
 /** An object's health as its application counts it. */
 export function countedHealth(object: KubeObject, settings: SyncSettings): Health | undefined {
   const { group, kind } = groupVersionKind(object);
-  return group === 'argoproj.io' && kind === 'Application' && !settings.countsChildApplications ? undefined : health(object);
+  const isCounted = group !== 'argoproj.io' || kind !== 'Application' || (settings.countsChildApplications && !isItsOwn(object));
+  return isCounted ? health(object) : undefined;
+}
+
+/** An application that manages itself would wait for the end of its own sync (argocd-compat B150). */
+function isItsOwn(application: KubeObject): boolean {
+  const { namespace, name } = application.metadata;
+  const owner = managingInstance(application);
+  return owner === name || owner === `${namespace}_${name}`;
 }
