@@ -39,4 +39,4 @@ export { makePostgresLeases } from './postgres/postgres-leases.ts';
 export { isSilence, postgresError } from './postgres/postgres-errors.ts';
 export { isSignedHead, logHeadsStream, makeLogSigner, parseLogPublicKey, type LogPublicKey, type LogSigner, type SignedHead } from './signed-head.ts';
 export { storableJson, storableText } from './postgres/storable.ts';
-export { answerTimeoutMs, openPool, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';
+export { answerTimeoutMs, openPool, prepared, sessionOptions, sqlExecutorOf, transactionsOf, type TransactionRunner } from './postgres/sql-executor.ts';

@@ -158,7 +158,7 @@ export class Bucket<Tx> {
     const left = this.#queue[batch.length];
     const position = left === undefined ? this.#taken : left.position - 1;
     await checkpoints.transaction(async (tx) => {
-      await this.#move(tx, position);
+      await this.#move(tx, position, true);
       if (events.length > 0) await consumer.apply(events, tx);
     });
     this.#moved(position);
@@ -179,9 +179,9 @@ export class Bucket<Tx> {
   }
 
   /** First in the transaction: its row lock keeps other replicas out, and tells whether one was quicker. */
-  async #move(tx: Tx, position: number): Promise<void> {
+  async #move(tx: Tx, position: number, isRepeatable = false): Promise<void> {
     const { checkpoints, consumer, generation } = this.#shared;
-    const isOurs = await checkpoints.move(tx, consumer.name, [{ from: this.#checkpoint, position, generation: generation() }]);
+    const isOurs = await checkpoints.move(tx, consumer.name, [{ from: this.#checkpoint, position, generation: generation() }], isRepeatable);
     if (!isOurs) throw new Overtaken();
   }
 

@@ -243,15 +243,21 @@ class ConsumerRun<Tx> implements RunningConsumer {
     });
   }
 
-  /** Buckets that nothing happens in would not notice that another replica swapped the tables. */
+  /** Buckets that nothing happens in would not notice that another replica swapped the tables, or that a crash lost something. */
   async #checkStored(): Promise<void> {
     const { checkpoints, consumer } = this.#options;
+    const known = this.#buckets.map(({ checkpoint }) => checkpoint.revision);
     try {
       // Nor would readers be helped if no event came that misses a lost table.
       if (!(await checkpoints.projections.areThere(consumer.tables ?? []))) await this.#isDamaged();
-      const [build, parked] = await Promise.all([checkpoints.build(consumer.name), this.parked()]);
-      this.#shared.metrics.gauge('consumer_parked', parked.length, { consumer: consumer.name });
-      if (build !== undefined && this.#buckets.some((bucket) => bucket.checkpoint.build < build)) this.#reloadSoon();
+      const stored = await checkpoints.load(consumer.name, this.#generation);
+      this.#shared.metrics.gauge('consumer_parked', stored.parked.length, { consumer: consumer.name });
+      const isOther = stored.checkpoints.some(({ build, revision }, index) => {
+        const bucket = this.#buckets[index];
+        // What need not wait for the disk may be lost when the server crashes, with its effects: it is done again.
+        return bucket !== undefined && (bucket.checkpoint.build < build || (bucket.checkpoint.build === build && revision < (known[index] ?? 0)));
+      });
+      if (isOther) this.#reloadSoon();
     } catch {
       // In an outage: whoever applies an event says so, and the next check comes.
     }

@@ -3,7 +3,7 @@ import type { Checkpoint, CheckpointStore, ConsumerState } from '../consumer/che
 import { bucketCount } from '../limits.ts';
 import type { ParkedStream, SqlExecutor } from '../port.ts';
 import { makePostgresProjections } from './postgres-projections.ts';
-import type { TransactionRunner } from './sql-executor.ts';
+import { prepared, type TransactionRunner } from './sql-executor.ts';
 import { storableText } from './storable.ts';
 
 /** Creates the checkpoint tables in a service's own schema; any number of times. */
@@ -41,6 +41,15 @@ const skippedColumns = 'consumer, stream, position, version, event_id, type, err
 
 export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpointsOptions): CheckpointStore<SqlExecutor> {
   const name = schemaName(schema);
+  // A SELECT to the outside: drivers answer rows for it, where they answer an UPDATE each in its own way.
+  const moveWith = (columns: string): string =>
+    `with moved as (
+       update ${name}.checkpoint c set position = m.position, generation = m.generation, build = m.build, revision = c.revision + 1
+       from unnest($2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::int[]) m(bucket, revision, position, generation, build)
+       where c.consumer = $1 and c.bucket = m.bucket and c.revision = m.revision returning c.bucket
+     ) select ${columns} from moved`;
+  const moveSql = moveWith('bucket');
+  const moveRepeatableSql = prepared(`move ${schema}`, moveWith("bucket, set_config('synchronous_commit', 'off', true)"));
   const read = async (tx: SqlExecutor, consumer: string): Promise<ConsumerState> => ({
     checkpoints: await checkpointsOf(tx, name, consumer),
     parked: await parkedOf(tx, name, consumer),
@@ -68,23 +77,15 @@ export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpo
       await tx.query(`select from ${name}.checkpoint where consumer = $1 order by bucket for update`, [consumer]);
       return read(tx, consumer);
     },
-    async move(tx, consumer, moves) {
-      const rows = await tx.query(
-        // A SELECT to the outside: drivers answer rows for it, where they answer an UPDATE each in its own way.
-        `with moved as (
-           update ${name}.checkpoint c set position = m.position, generation = m.generation, build = m.build, revision = c.revision + 1
-           from unnest($2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::int[]) m(bucket, revision, position, generation, build)
-           where c.consumer = $1 and c.bucket = m.bucket and c.revision = m.revision returning c.bucket
-         ) select bucket from moved`,
-        [
-          consumer,
-          moves.map((m) => m.from.bucket),
-          moves.map((m) => m.from.revision),
-          moves.map((m) => m.position),
-          moves.map((m) => m.generation),
-          moves.map((m) => m.build ?? m.from.build),
-        ],
-      );
+    async move(tx, consumer, moves, isRepeatable = false) {
+      const rows = await tx.query(isRepeatable ? moveRepeatableSql : moveSql, [
+        consumer,
+        moves.map((m) => m.from.bucket),
+        moves.map((m) => m.from.revision),
+        moves.map((m) => m.position),
+        moves.map((m) => m.generation),
+        moves.map((m) => m.build ?? m.from.build),
+      ]);
       return rows.length === moves.length;
     },
     ...makeParking(name, transaction),

@@ -48,6 +48,8 @@ export function makePostgresEventLog({ connection, announce, upcast = asRecorded
   }
 
   async function appendWithin(tx: SqlExecutor, request: PreparedAppend): Promise<RecordedEvent[]> {
+    // A consumer's transaction need not wait for the disk, because it can be done again; what is announced can't.
+    await tx.query('set local synchronous_commit to default');
     const { outcomes, appended } = await appendRequests(tx, [request], upcast);
     const open = openTransactions.get(tx);
     if (open !== undefined) {

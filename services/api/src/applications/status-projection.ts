@@ -1,6 +1,6 @@
 import { evolveApplicationStatus, initialApplicationStatus, parseApplicationStream } from '@plumbline/contracts';
 import type { ApplicationEvent, ApplicationEventType, ApplicationStatus, RecordedEvent } from '@plumbline/contracts';
-import { storableJson } from '@plumbline/event-log';
+import { prepared, storableJson } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 
 /** What the log says of an application. */
@@ -115,6 +115,8 @@ export function fold(application: KnownApplication | undefined, recorded: Record
   };
 }
 
+const columns = 'stream, namespace, name, uid, project, position, manifest_set, source_type, status';
+
 interface Row {
   stream: string;
   namespace: string;
@@ -127,11 +129,10 @@ interface Row {
   status: ApplicationStatus | null;
 }
 
+const readSql = prepared('api application_status read', `select ${columns} from application_status where stream = any($1)`);
+
 async function read(database: SqlExecutor, streams?: readonly string[]): Promise<Map<string, KnownApplication>> {
-  const rows = await database.query<Row>(
-    `select * from application_status ${streams === undefined ? '' : 'where stream = any($1)'}`,
-    streams === undefined ? [] : [streams],
-  );
+  const rows = streams === undefined ? await database.query<Row>(`select ${columns} from application_status`) : await database.query<Row>(readSql, [streams]);
   return new Map(
     rows.map(({ stream, namespace, name, uid, project, position, manifest_set, source_type, status }) => [
       stream,
@@ -150,25 +151,27 @@ async function read(database: SqlExecutor, streams?: readonly string[]): Promise
   );
 }
 
+const writeSql = prepared(
+  'api application_status write',
+  `insert into application_status (${columns})
+   select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::jsonb[])
+   on conflict (stream) do update set project = excluded.project, position = excluded.position, manifest_set = excluded.manifest_set,
+     source_type = excluded.source_type, status = excluded.status
+     where application_status.position < excluded.position`,
+);
+
 async function write(tx: SqlExecutor, applications: readonly KnownApplication[]): Promise<void> {
   if (applications.length === 0) return;
   const column = <T>(of: (application: KnownApplication) => T): T[] => applications.map(of);
-  await tx.query(
-    `insert into application_status (stream, namespace, name, uid, project, position, manifest_set, source_type, status)
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::jsonb[])
-     on conflict (stream) do update set project = excluded.project, position = excluded.position, manifest_set = excluded.manifest_set,
-       source_type = excluded.source_type, status = excluded.status
-       where application_status.position < excluded.position`,
-    [
-      column(({ stream }) => stream),
-      column(({ namespace }) => namespace),
-      column(({ name }) => name),
-      column(({ uid }) => uid),
-      column(({ project }) => project ?? null),
-      column(({ position }) => position),
-      column(({ manifestSet }) => manifestSet ?? null),
-      column(({ sourceType }) => sourceType ?? null),
-      column(({ status }) => (status === undefined ? null : storableJson(status))),
-    ],
-  );
+  await tx.query(writeSql, [
+    column(({ stream }) => stream),
+    column(({ namespace }) => namespace),
+    column(({ name }) => name),
+    column(({ uid }) => uid),
+    column(({ project }) => project ?? null),
+    column(({ position }) => position),
+    column(({ manifestSet }) => manifestSet ?? null),
+    column(({ sourceType }) => sourceType ?? null),
+    column(({ status }) => (status === undefined ? null : storableJson(status))),
+  ]);
 }

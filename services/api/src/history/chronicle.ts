@@ -2,6 +2,7 @@ import { normalizeRepositoryUrl } from '@plumbline/policy';
 import { parseApplicationStream } from '@plumbline/contracts';
 import type { KnownEvent, RecordedEvent } from '@plumbline/contracts';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
+import { prepared } from '@plumbline/event-log';
 import type { StoryParts } from './stories.ts';
 
 export const chronicleTables: readonly ProjectionTable[] = [
@@ -48,10 +49,7 @@ export const makeChronicle = (cover: StoryParts['cover']): Consumer<SqlExecutor>
   async apply(events, tx) {
     const landmarks = events.flatMap((event) => landmarkOf(event) ?? []);
     if (landmarks.length > 0) {
-      await tx.query('insert into landmark (subject, position) select * from unnest($1::text[], $2::bigint[]) on conflict do nothing', [
-        landmarks.map(({ subject }) => subject),
-        landmarks.map(({ position }) => position),
-      ]);
+      await tx.query(landmarkSql, [landmarks.map(({ subject }) => subject), landmarks.map(({ position }) => position)]);
     }
     for (const event of events) await record(event, cover, tx);
   },
@@ -86,6 +84,25 @@ function landmarkOf(recorded: RecordedEvent): { subject: string; position: numbe
   }
 }
 
+const landmarkSql = prepared('api landmark', 'insert into landmark (subject, position) select * from unnest($1::text[], $2::bigint[]) on conflict do nothing');
+const requestedSql = prepared(
+  'api operation requested',
+  `insert into application_operation (stream, position, operation_id, project, revision, trigger, initiated_by, sources, is_partial, is_dry_run, requested_at, phase, message, attempts)
+   select $1, $2, $3, l.project, $4, $5, $6::jsonb, l.sources, $7, $8, $9::timestamptz, 'Running', 'waiting to start', 0 from application_life l where l.stream = $1
+   on conflict do nothing`,
+);
+const advanced = (outcome: string, set: string): string =>
+  prepared(`api operation ${outcome}`, `update application_operation o set ${set} where stream = $1 and operation_id = $2`);
+const startedSql = advanced('started', "attempts = $3, message = 'syncing', started_at = coalesce(started_at, $4::timestamptz)");
+const retriedSql = advanced('retried', 'message = $3');
+const failedSql = advanced('failed', 'phase = $3, message = $4, finished_at = $5::timestamptz');
+// Numbered as Argo CD numbers status.history: whole syncs that succeeded, from 0.
+const succeededSql = advanced(
+  'succeeded',
+  `phase = 'Succeeded', message = $3, finished_at = $4::timestamptz, history_id = case when is_partial then null else
+     (select count(*) from application_operation d where d.stream = o.stream and d.history_id is not null) end`,
+);
+
 async function record(recorded: RecordedEvent, cover: StoryParts['cover'], tx: SqlExecutor): Promise<void> {
   const event = recorded as RecordedEvent & KnownEvent;
   const { stream, position, at } = recorded;
@@ -108,41 +125,22 @@ async function record(recorded: RecordedEvent, cover: StoryParts['cover'], tx: S
     case 'SyncRequested': {
       const { operationId, revision, trigger, initiatedBy, operation } = event.data;
       const isPartial = operation.dryRun === true || operation.resources !== undefined;
-      await tx.query(
-        `insert into application_operation (stream, position, operation_id, project, revision, trigger, initiated_by, sources, is_partial, is_dry_run, requested_at, phase, message, attempts)
-         select $1, $2, $3, l.project, $4, $5, $6::jsonb, l.sources, $7, $8, $9::timestamptz, 'Running', 'waiting to start', 0 from application_life l where l.stream = $1
-         on conflict do nothing`,
-        [stream, position, operationId, revision, trigger, JSON.stringify(initiatedBy), isPartial, operation.dryRun === true, at],
-      );
+      const about = [stream, position, operationId, revision, trigger, JSON.stringify(initiatedBy), isPartial, operation.dryRun === true, at];
+      await tx.query(requestedSql, about);
       return;
     }
     case 'SyncStarted':
-      await advance(tx, stream, event.data.operationId, "attempts = $3, message = 'syncing', started_at = coalesce(started_at, $4::timestamptz)", [
-        event.data.attempt + 1,
-        at,
-      ]);
+      await tx.query(startedSql, [stream, event.data.operationId, event.data.attempt + 1, at]);
       return;
     case 'SyncRetryScheduled':
-      await advance(tx, stream, event.data.operationId, 'message = $3', [event.data.message]);
+      await tx.query(retriedSql, [stream, event.data.operationId, event.data.message]);
       return;
     case 'SyncFailed':
-      await advance(tx, stream, event.data.operationId, 'phase = $3, message = $4, finished_at = $5::timestamptz', [event.data.phase, event.data.message, at]);
+      await tx.query(failedSql, [stream, event.data.operationId, event.data.phase, event.data.message, at]);
       return;
     case 'SyncSucceeded':
-      // Numbered as Argo CD numbers status.history: whole syncs that succeeded, from 0.
-      await advance(
-        tx,
-        stream,
-        event.data.operationId,
-        `phase = 'Succeeded', message = $3, finished_at = $4::timestamptz, history_id = case when is_partial then null else
-           (select count(*) from application_operation d where d.stream = o.stream and d.history_id is not null) end`,
-        [event.data.message, at],
-      );
+      await tx.query(succeededSql, [stream, event.data.operationId, event.data.message, at]);
       return;
     default:
   }
-}
-
-async function advance(tx: SqlExecutor, stream: string, operationId: string, set: string, values: readonly unknown[]): Promise<void> {
-  await tx.query(`update application_operation o set ${set} where stream = $1 and operation_id = $2`, [stream, operationId, ...values]);
 }

@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@plumbline/contracts';
 import type { SqlExecutor } from '@plumbline/event-log';
+import { prepared } from '@plumbline/event-log';
 import { limits } from '../limits.ts';
 import { matches } from '../events/event-filter.ts';
 import type { EventFilter } from '../events/event-filter.ts';
@@ -57,12 +58,15 @@ export async function enqueue(tx: SqlExecutor, name: string, events: readonly Pi
   );
 }
 
+const wantedSql = prepared(
+  'api subscriptions wanted',
+  `select name, filter, greatest(from_position, coalesce(filled_to, 0)) as since from event_subscription
+   where full_since is null order by name for share`,
+);
+
 /** Subscriptions as the consumer must see them: their rows stay as they are until its transaction ends. */
 export async function wantedNow(tx: SqlExecutor): Promise<(Wanted & { since: number })[]> {
-  const rows = await tx.query<Wanted & { since: string }>(
-    `select name, filter, greatest(from_position, coalesce(filled_to, 0)) as since from event_subscription
-     where full_since is null order by name for share`,
-  );
+  const rows = await tx.query<Wanted & { since: string }>(wantedSql);
   return rows.map(({ name, filter, since }) => ({ name, filter, since: Number(since) }));
 }
 

@@ -1,5 +1,5 @@
 import { categoryOf } from '@plumbline/contracts';
-import { storableJson } from '@plumbline/event-log';
+import { prepared, storableJson } from '@plumbline/event-log';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import type { Folded } from './application-log.ts';
 import { fold, unseen } from './application-log.ts';
@@ -37,23 +37,27 @@ export const applicationsProjection: Consumer<SqlExecutor> = {
   tables: applicationsTables,
 };
 
+const readSql = prepared('syncer application read', 'select stream, version, state, status from application where stream = any($1)');
+
 async function readRows(tx: SqlExecutor, streams: string[]): Promise<Map<string, Folded>> {
-  const rows = await tx.query<Row>('select stream, version, state, status from application where stream = any($1)', [streams]);
+  const rows = await tx.query<Row>(readSql, [streams]);
   return new Map(rows.map(({ stream, ...folded }) => [stream, folded]));
 }
 
+const writeSql = prepared(
+  'syncer application write',
+  `insert into application (stream, version, state, status)
+   select * from unnest($1::text[], $2::int[], $3::jsonb[], $4::jsonb[])
+   on conflict (stream) do update set version = excluded.version, state = excluded.state, status = excluded.status`,
+);
+
 async function writeRows(tx: SqlExecutor, rows: readonly [string, Folded][]): Promise<void> {
-  await tx.query(
-    `insert into application (stream, version, state, status)
-     select * from unnest($1::text[], $2::int[], $3::jsonb[], $4::jsonb[])
-     on conflict (stream) do update set version = excluded.version, state = excluded.state, status = excluded.status`,
-    [
-      rows.map(([stream]) => stream),
-      rows.map(([, row]) => row.version),
-      rows.map(([, row]) => storableJson(row.state)),
-      rows.map(([, row]) => storableJson(row.status)),
-    ],
-  );
+  await tx.query(writeSql, [
+    rows.map(([stream]) => stream),
+    rows.map(([, row]) => row.version),
+    rows.map(([, row]) => storableJson(row.state)),
+    rows.map(([, row]) => storableJson(row.status)),
+  ]);
 }
 
 export async function readApplications(tx: SqlExecutor): Promise<Map<string, Folded>> {
