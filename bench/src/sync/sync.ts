@@ -4,7 +4,7 @@ import { benchFleet } from './fleet.ts';
 import { benchMonorepo } from './monorepo.ts';
 import { benchPush } from './push.ts';
 import { benchRestart } from './restart.ts';
-import { benchSharedChange } from './shared-change.ts';
+import { benchSharedChange } from './one-change.ts';
 import { benchWaves } from './waves.ts';
 
 type Bench = (platform: RunningPlatform, size: number) => Promise<void>;
