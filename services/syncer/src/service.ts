@@ -15,7 +15,7 @@ import { makeDesiredStates } from './desired/desired-state.ts';
 import type { SyncerConfig } from './config.ts';
 import { syncerVariables } from './config.ts';
 import { limits } from './limits.ts';
-import type { Cluster } from './live/cluster.ts';
+import type { Cluster, ClusterListener } from './live/cluster.ts';
 import { makeCluster } from './live/cluster.ts';
 import { makeLateWrites } from './live/late-writes.ts';
 import type { Lease } from './live/lease.ts';
@@ -32,6 +32,7 @@ import type { WorkQueue } from './reconcile/work-queue.ts';
 import { makeWorkQueue } from './reconcile/work-queue.ts';
 import type { Settings } from './settings/settings.ts';
 import { watchSettings } from './settings/settings.ts';
+import type { StatusWriterOptions } from './status/status-writer.ts';
 import { makeStatusWriter } from './status/status-writer.ts';
 import { resourceTree } from './tree/resource-tree.ts';
 import type { World, WorldChange, WorldProjection } from './world/world.ts';
@@ -61,8 +62,7 @@ export async function startSyncer(context: ServiceContext<SyncerConfig>, kube: K
   const memos = makeMemoTable(database, log);
   await memos.load();
 
-  const subscriptions = makeSubscriptions();
-  const world = makeWorld();
+  const [subscriptions, world] = [makeSubscriptions(), makeWorld()];
   const known = await caughtUp(context, world);
   const lateWrites = makeLateWrites(clock, (object, write) => {
     const entry = applications.byInstance(managingInstance(object) ?? '');
@@ -75,41 +75,25 @@ export async function startSyncer(context: ServiceContext<SyncerConfig>, kube: K
     isExcluded: (group, kind) => settings.watched().isExcluded(group, kind),
     listener: {
       observed: (before, after) => lateWrites.changed(before, after),
-      changed(whom) {
-        const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
-        if (key !== undefined) queue.wake(key);
-      },
+      changed: (whom) => wakeForObject(whom, applications, queue),
       kindsChanged: () => wakeForKinds(applications, queue),
     },
   });
-  const statusWriter = makeStatusWriter({
-    kube,
-    clock,
-    log,
-    controlNamespace: config.namespace,
-    assertOwner: () => lease.assert(),
-    written: (entry, resource) => applications.written(entry, resource),
-  });
+  const controlNamespace = config.namespace;
+  const written: StatusWriterOptions['written'] = (entry, resource) => applications.written(entry, resource);
+  const statusWriter = makeStatusWriter({ kube, clock, log, controlNamespace, assertOwner: () => lease.assert(), written });
   const queue: WorkQueue = makeWorkQueue({ ...reconcileLimits, log, work: (key) => reconcileKey(key, applications, reconciling) });
   const applications: Applications = new Applications({
     kube,
     log,
-    controlNamespace: config.namespace,
+    controlNamespace,
     known,
     wake: (key) => queue.wake(key),
     logOptions: { log: fencedLog(context.eventLog, lease), event: (type, data, why) => context.event(type, data, why), now: clock },
   });
   // Nothing is compared before the installation's rules are known: what they ignore would be drift.
-  const settings = watchSettings({
-    kube,
-    namespace: config.namespace,
-    log,
-    changed() {
-      cluster.exclusionsChanged();
-      applications.start();
-      for (const entry of applications.all()) queue.wake(entry.key);
-    },
-  });
+  const begin = (): void => beginWith(cluster, applications, queue);
+  const settings = watchSettings({ kube, namespace: config.namespace, log, changed: begin });
   const reconciling: ReconcileContext = reconcileContext(context, {
     kube,
     settings,
@@ -131,12 +115,9 @@ export async function startSyncer(context: ServiceContext<SyncerConfig>, kube: K
   return {
     isReady: () => applications.hasSynced() && lease.isHeld(),
     async stop() {
+      // What looks and decides first, then what it works with.
       sweep.stop();
-      await settings.stop();
-      await applications.stop();
-      await queue.stop();
-      await statusWriter.stop();
-      await cluster.stop();
+      for (const part of [settings, applications, queue, statusWriter, cluster]) await part.stop();
       await Promise.all([memos.stop(), reconciling.judge.stop()]);
       await lease.stop();
       await kube.close();
@@ -174,6 +155,18 @@ function wakeFor(change: WorldChange, applications: Applications, subscriptions:
     if (entry !== undefined) entry.correlation = change.correlation;
     queue.wake(key);
   }
+}
+
+/** The installation's settings are known, or others than before: everything is looked at in their light. */
+function beginWith(cluster: Cluster, applications: Applications, queue: WorkQueue): void {
+  cluster.exclusionsChanged();
+  applications.start();
+  for (const entry of applications.all()) queue.wake(entry.key);
+}
+
+function wakeForObject(whom: Parameters<ClusterListener['changed']>[0], applications: Applications, queue: WorkQueue): void {
+  const key = 'key' in whom ? whom.key : applications.byInstance(whom.instance)?.key;
+  if (key !== undefined) queue.wake(key);
 }
 
 /** What could not be compared may be comparable now, and the other way round. */
