@@ -15,7 +15,7 @@ export const limits = {
   driftDetailBytesMax: 64 * 1024,
   /** Of the API server's reason to refuse a manifest. */
   refusalCharsMax: 1_000,
-  /** Refused manifests and unusable rules that conditions tell of, each. */
+  /** Refused manifests, unusable rules and objects of excluded kinds that conditions tell of, each. */
   warningsShownMax: 20,
   /** Managers shown of one field. */
   ownersShownMax: 3,
@@ -80,8 +80,11 @@ export const limits = {
   /** Of one application, between two looks at it. */
   lateWritesKeptMax: 100,
   catchUpMs: 120_000,
-  /** Values of each sort (images with their health, versions) that rows of live objects share. */
-  sharedValuesMax: 20_000,
+  /**
+   * Values of each sort (images with their health, versions) that rows of live objects share: of those that were seen last, as lists
+   * come by namespace and name.
+   */
+  sharedValuesMax: 2_000,
   /** How often the API server is asked which kinds it serves when nothing says that they changed. */
   discoveryMs: 60_000,
   /** After a definition of kinds changed: pause between looks, and how many, until something else is served. */

@@ -1,4 +1,5 @@
 import { groupVersionKind } from '@plumbline/manifests';
+import { limits } from '../limits.ts';
 import type { WatchedResources } from '../settings/watched-resources.ts';
 import type { DesiredObject, DesiredState } from './desired-object.ts';
 
@@ -15,8 +16,14 @@ export function withoutExcluded(desired: DesiredState, watched: WatchedResources
     ...desired,
     objects,
     byKey: new Map([...desired.byKey].filter(([, one]) => !isExcluded(one))),
-    warnings: [...desired.warnings, ...excluded.map(({ object }) => ({ type: 'ExcludedResourceWarning', message: messageOf(object) }))],
+    warnings: [...desired.warnings, ...messagesOf(excluded).map((message) => ({ type: 'ExcludedResourceWarning', message }))],
   };
+}
+
+function messagesOf(excluded: readonly DesiredObject[]): string[] {
+  const messages = excluded.slice(0, limits.warningsShownMax).map(({ object }) => messageOf(object));
+  const more = excluded.length - messages.length;
+  return more === 0 ? messages : [...messages, `${more} more objects are of kinds that are excluded in the settings: they are not applied`];
 }
 
 function messageOf(object: DesiredObject['object']): string {

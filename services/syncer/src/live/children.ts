@@ -14,7 +14,8 @@ export class Children {
     if (keys === undefined) this.#keys.set(ownerUid, [key]);
     else if (keys instanceof Set) keys.add(key);
     else if (keys.length === fewMax) this.#keys.set(ownerUid, new Set(keys).add(key));
-    else if (!keys.includes(key)) this.#keys.set(ownerUid, [...keys, key]);
+    // `concat` makes an array that fits; push and spread leave room for sixteen more.
+    else if (!keys.includes(key)) this.#keys.set(ownerUid, keys.concat(key));
   }
 
   remove(ownerUid: string, key: string): void {

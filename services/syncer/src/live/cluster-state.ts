@@ -58,14 +58,14 @@ export class ClusterState {
 
   /**
    * Watches these kinds and no others. One whose group is unavailable is kept, in doubt; one that is gone takes its objects
-   * with it; one that is served in another version now is listed anew, and no other is.
+   * with it; one that is served in another version or scope now is listed anew, and no other is.
    */
   follow(kinds: readonly KindInfo[], unavailableGroups: readonly string[]): void {
     const wanted = new Map(kinds.map((info) => [nameOf(info), info]));
     for (const [name, { info }] of this.#kinds) if (!wanted.has(name) && !unavailableGroups.includes(info.group)) this.#forgetKind(name);
     for (const [name, info] of wanted) {
       const known = this.#kinds.get(name);
-      if (known?.info.version === info.version) continue;
+      if (known?.info.version === info.version && known.info.namespaced === info.namespaced) continue;
       if (known !== undefined) void stopAll(known.watches);
       this.#startWatch(name, info);
     }
@@ -152,7 +152,8 @@ export class ClusterState {
         remove: (object) => this.#remove(object),
         synced: () => {
           become('synced');
-          if (this.kindState(group, kindName) !== 'synced') return;
+          // Where one namespace is not known yet, what was known before may be in it.
+          if (!kind.watches.every((one) => one.state === 'synced')) return;
           for (const key of before) this.#set(key, undefined);
           before.clear();
         },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Logger } from '@plumbline/contracts';
 import { silentLogger } from '@plumbline/contracts';
-import type { KubeClient } from '@plumbline/kube';
+import type { KubeClient, KubeConnection } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -9,13 +10,15 @@ import type { Cluster, ClusterOptions } from './cluster.ts';
 import { makeCluster } from './cluster.ts';
 
 let kube: KubeClient;
+let connection: KubeConnection;
 const suffix = randomBytes(4).toString('hex');
 const namespace = `live-${suffix}`;
 const group = `live-${suffix}.example.org`;
 const poll = { timeout: 20_000, interval: 20 };
 
 beforeAll(async () => {
-  kube = makeKubeClient({ connection: await loadConnection({ kubeconfigPath: process.env['TEST_KUBECONFIG']!, env: {} }), log: silentLogger });
+  connection = await loadConnection({ kubeconfigPath: process.env['TEST_KUBECONFIG']!, env: {} });
+  kube = makeKubeClient({ connection, log: silentLogger });
   await kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
 });
 afterAll(async () => {
@@ -23,15 +26,21 @@ afterAll(async () => {
   await kube.close();
 });
 
-/** A cluster's state, and how often each kind was watched. */
-function follow(options: Partial<ClusterOptions> = {}): { cluster: Cluster; watched: Map<string, number>; kindsChanged: () => number } {
+interface Followed {
+  cluster: Cluster;
+  /** Kind → how often a watch of it was begun. */
+  watched: Map<string, number>;
+  kindsChanged(): number;
+}
+
+function follow({ kube: client = kube, ...options }: Partial<ClusterOptions> = {}): Followed {
   const watched = new Map<string, number>();
   let changes = 0;
   const counting: KubeClient = {
-    ...kube,
+    ...client,
     watch(wanted) {
       watched.set(wanted.kind, (watched.get(wanted.kind) ?? 0) + 1);
-      return kube.watch(wanted);
+      return client.watch(wanted);
     },
   };
   const { isExcluded } = watchedResources({}, 'https://kubernetes.default.svc');
@@ -39,6 +48,28 @@ function follow(options: Partial<ClusterOptions> = {}): { cluster: Cluster; watc
   const cluster = makeCluster({ kube: counting, log: silentLogger, listener, isExcluded, ...options });
   onTestFinished(() => cluster.stop());
   return { cluster, watched, kindsChanged: () => changes };
+}
+
+/** What the API server lets this user do, by its own authoriser. */
+function clientOf(user: string): KubeClient {
+  const headers = async (): Promise<Record<string, string>> => ({ ...(await connection.headers()), 'impersonate-user': user });
+  const client = makeKubeClient({ connection: { ...connection, headers }, log: silentLogger, limits: { watch: { refusedBackoffMs: 100 } } });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** Lets a user look at these: in one namespace, or everywhere. */
+async function permit(user: string, name: string, what: { apiGroups: string[]; resources: string[] }, where?: string): Promise<void> {
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const metadata = { name: `${user}-${name.toLowerCase().replaceAll(' ', '-')}`, ...(where === undefined ? {} : { namespace: where }) };
+  const kind = where === undefined ? 'ClusterRole' : 'Role';
+  const role = { apiVersion, kind, metadata, rules: [{ ...what, verbs: ['get', 'list', 'watch'] }] };
+  const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }];
+  const binding = { apiVersion, kind: `${kind}Binding`, metadata, subjects, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: metadata.name } };
+  for (const object of [role, binding]) {
+    await kube.apply(object, { fieldManager: 'test' });
+    onTestFinished(async () => void (await kube.delete({ group: 'rbac.authorization.k8s.io', version: 'v1', kind: object.kind, ...metadata })));
+  }
 }
 
 const configMap = (name: string, more: Partial<KubeObject['metadata']> = {}): KubeObject => ({
@@ -130,6 +161,7 @@ describe('live state of a cluster', () => {
     const followed = follow();
     const { cluster } = followed;
     await isListed(followed, 'apiregistration.k8s.io', 'APIService');
+    await isListed(followed, '', 'ConfigMap');
     const away = `away-${suffix}.example.org`;
     const ref = { group: 'apiregistration.k8s.io', version: 'v1', kind: 'APIService', name: `v1.${away}` };
     await kube.create({
@@ -172,5 +204,31 @@ describe('live state of a cluster', () => {
     expect(state.row(`/ConfigMap/${namespace}/here`)).toBeDefined();
     expect(state.row(`/ConfigMap/${other}/elsewhere`)).toBeUndefined();
     expect(state.row(`/Namespace//${other}`)).toBeDefined();
+  });
+
+  it('says once which kinds it may not list, has the others, and begins when it may', async () => {
+    const user = `reader-${suffix}`;
+    await permit(user, 'ConfigMap readers', { apiGroups: ['', 'apiextensions.k8s.io'], resources: ['configmaps', 'namespaces'] });
+    const refused: string[] = [];
+    const log: Logger = { ...silentLogger, warn: (_message, details) => void refused.push(String(details?.['kind'])) };
+    const followed = follow({ kube: clientOf(user), log });
+    const { state } = followed.cluster;
+    await isListed(followed, '', 'ConfigMap');
+    await expect.poll(() => state.kindState('', 'Secret'), poll).toBe('forbidden');
+    expect(await state.whenListed('', 'Secret')).toBe('forbidden');
+    await permit(user, 'Secret readers', { apiGroups: [''], resources: ['secrets'] });
+    await isListed(followed, '', 'Secret');
+    expect(refused.filter((kind) => kind === 'Secret')).toHaveLength(1);
+  });
+
+  it('needs a Role in its namespaces only', async () => {
+    const user = `tenant-${suffix}`;
+    await permit(user, 'tenant', { apiGroups: ['*'], resources: ['*'] }, namespace);
+    await kube.apply(configMap('here'), { fieldManager: 'test' });
+    const followed = follow({ kube: clientOf(user), namespaces: [namespace] });
+    const { state } = followed.cluster;
+    await isListed(followed, '', 'ConfigMap');
+    expect(state.row(`/ConfigMap/${namespace}/here`)).toBeDefined();
+    await expect.poll(() => state.kindState('', 'Namespace'), poll).toBe('forbidden');
   });
 });

@@ -45,7 +45,8 @@ export async function watchEverythingOf(
 async function kindsListed(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
   const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
   const wanted = new Map(desired.objects.map(({ object }) => [groupKindOf(object), object]));
-  const had = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(({ group, kind }) => `${group}/${kind}`);
+  const told = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])];
+  const had = new Set([...told, ...[...cluster.managedBy(entry.instance)].map(parseResourceKey)].map(({ group, kind }) => `${group}/${kind}`));
   const doubted = new Set<string>();
   for (const groupKind of new Set([...wanted.keys(), ...had, '/Namespace'])) {
     const [group = '', kind = ''] = groupKind.split('/');
@@ -57,7 +58,8 @@ async function kindsListed(entry: Entry, desired: DesiredState, state: Declared,
     }
     if (listed === 'unavailable' || listed === 'forbidden') {
       if (manifest !== undefined) throw listed === 'forbidden' ? forbiddenKind(manifest) : unavailableKind(manifest);
-      doubted.add(groupKind);
+      // Namespaces are looked at for everybody; who has none among its objects does without.
+      if (had.has(groupKind)) doubted.add(groupKind);
       continue;
     }
     if (listed === 'unserved') {
@@ -119,13 +121,17 @@ function definedKinds(object: KubeObject): string[] {
   return [`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`];
 }
 
-/** Live objects that are marked as this application's and that it doesn't want; what is on its way out isn't counted. */
+/**
+ * Live objects that are marked as this application's and that it doesn't want; what is on its way out isn't counted, nor
+ * what was there before its API could no longer be reached: it may have changed since.
+ */
 export function extraObjects(entry: Entry, desired: DesiredState, cluster: Cluster): KubeObject[] {
   const extra: KubeObject[] = [];
   for (const key of cluster.managedBy(entry.instance)) {
     const object = cluster.state.row(key)?.object;
     if (object === undefined || desired.byKey.has(key) || managingInstance(object) !== entry.instance) continue;
     if (object.metadata.deletionTimestamp !== undefined || desired.objects.some((other) => other.key === key)) continue;
+    if (isInDoubt(key, cluster)) continue;
     extra.push(object);
   }
   return extra.sort((a, b) => resourceKey(resourceIdOf(a)).localeCompare(resourceKey(resourceIdOf(b))));
@@ -143,8 +149,14 @@ export function namespacedBy(discovery: Discovery): (object: KubeObject) => bool
 export function lingeringObjects(entry: Entry, desired: DesiredState, cluster: Cluster): KubeObject[] {
   return [...cluster.managedBy(entry.instance)].flatMap((key) => {
     const object = cluster.state.row(key)?.object;
-    return object?.metadata.deletionTimestamp === undefined || desired.byKey.has(key) ? [] : [object];
+    return object?.metadata.deletionTimestamp === undefined || desired.byKey.has(key) || isInDoubt(key, cluster) ? [] : [object];
   });
+}
+
+function isInDoubt(key: string, { state }: Cluster): boolean {
+  const { group, kind } = parseResourceKey(key);
+  const known = state.kindState(group, kind);
+  return known === 'unavailable' || known === 'forbidden';
 }
 
 /** The project's word about one object, asked anew each time: policy may have changed since the last write. */
