@@ -10,7 +10,11 @@ export const fieldManager = {
 } as const;
 
 /** Tools whose objects become ours when an application has them in its manifests: kubectl apply, Helm, Argo CD. */
-const adoptedManagers: ReadonlySet<string> = new Set(['kubectl-client-side-apply', 'kubectl', 'helm', 'Helm', 'argocd-controller']);
+const adoptedManagers: ReadonlySet<string> = new Set(['kubectl-client-side-apply', 'kubectl-create', 'kubectl', 'helm', 'argocd-controller']);
 
-/** What such a tool owns of the object itself; what it owns by a subresource stays with it. */
-export const isAdoptable = ({ manager = '', subresource = '' }: ManagedFieldsEntry): boolean => subresource === '' && adoptedManagers.has(manager);
+/**
+ * What such a tool, or one that the Application names, owns of the object itself; what it owns by a subresource stays with
+ * it. `adopts`: false where nothing is adopted.
+ */
+export const isAdoptable = ({ manager = '', subresource = '' }: ManagedFieldsEntry, adopts: readonly string[] | false): boolean =>
+  adopts !== false && subresource === '' && (adoptedManagers.has(manager) || adopts.includes(manager));

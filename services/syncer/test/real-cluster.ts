@@ -30,6 +30,7 @@ export interface RealCluster {
   settings: Record<string, string>;
   /** Of the application that the objects belong to. */
   spec: Partial<ApplicationSpec>;
+  annotations: Record<string, string>;
   desired(manifest: object): Promise<DesiredObject>;
   /** As the watch sees it: in the version that the server prefers. */
   live(object: KubeObject): Promise<KubeObject | undefined>;
@@ -83,6 +84,7 @@ function clusterOf(kube: KubeClient, connection: KubeConnection, namespace: stri
     connection,
     settings: {},
     spec: {},
+    annotations: {},
     judge,
     freshJudge,
     asked: () => asked,
@@ -122,7 +124,7 @@ function desiredBy(
   kube: KubeClient,
   sealer: Sealer,
   namespace: string,
-): (manifest: object, cluster: Pick<RealCluster, 'spec' | 'settings'>) => Promise<DesiredObject> {
+): (manifest: object, cluster: Pick<RealCluster, 'annotations' | 'spec' | 'settings'>) => Promise<DesiredObject> {
   const blobs = makeMemoryBlobStore();
   let settings: Record<string, string> = {};
   const states = makeDesiredStates({ bus: {} as Bus, blobs, sealer, kube, settings: () => settings });
@@ -134,7 +136,7 @@ function desiredBy(
     const application: Application = {
       apiVersion: 'argoproj.io/v1alpha1',
       kind: 'Application',
-      metadata: { name: instance, namespace: 'argocd' },
+      metadata: { name: instance, namespace: 'argocd', annotations: cluster.annotations },
       spec: { project: 'default', destination: { namespace }, ...cluster.spec },
     };
     const [object] = (await states.load(application, instance, id)).objects;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { getPointer } from '../json-pointer.ts';
 import type { KubeObject } from '../object.ts';
-import { ignoredPlaces, pointerBefore, pointersOfJqPaths, withLiveValues, withoutPlaces } from './places.ts';
+import { ignoredPlaces, pointerBefore, pointersOfJqPaths, withLiveValues, withoutPlaces, withPlacesOf } from './places.ts';
 import { nothingIgnored } from './rules.ts';
 
 const places = (...pointers: string[]): { pointer: string }[] => pointers.map((pointer) => ({ pointer }));
@@ -89,6 +89,36 @@ describe('ignoredPlaces', () => {
     const pointers = ['/spec/size', '/spec/none', '/spec/items/0'].map((pointer) => ({ pointer, source: 'rule' }));
     expect(ignoredPlaces(live, { ...nothingIgnored, pointers }, live).map(({ pointer }) => pointer)).toEqual(['/spec/size', '/spec/items/0']);
   });
+});
+
+test('withPlacesOf takes along what is there, items by name', () => {
+  const live = object({
+    items: [
+      { name: 'b', value: 7 },
+      { name: 'a', value: 8 },
+      { name: 'c', value: 9 },
+    ],
+    size: 9,
+    deep: { down: 1 },
+    plain: [{ x: 1 }],
+  });
+  const manifest = object({ items: [{ name: 'a', value: 1 }, { name: 'b' }], size: 3, kept: 4, gone: 5, plain: [{ x: 2 }] });
+  const [own, theirs] = [
+    places('/spec/items/0/value', '/spec/size', '/spec/gone', '/spec/plain/0/x'),
+    places('/spec/items/0/value', '/spec/items/1/value', '/spec/items/2/value', '/spec/size', '/spec/deep/down', '/spec/plain/0/x'),
+  ];
+  expect(withPlacesOf(manifest, own, live, theirs)).toEqual(
+    object({
+      items: [
+        { name: 'a', value: 8 },
+        { name: 'b', value: 7 },
+      ],
+      size: 9,
+      kept: 4,
+      deep: { down: 1 },
+      plain: [{}],
+    }),
+  );
 });
 
 test('withLiveValues sends what we own as it is, and of the rest nothing', () => {

@@ -83,6 +83,50 @@ export function withLiveValues(manifest: KubeObject, places: readonly { pointer:
   );
 }
 
+/**
+ * A manifest with places of the live object as they are there, and without its own places that the live object has not.
+ * Items of lists are found by their name; of lists without names nothing is taken.
+ */
+export function withPlacesOf(manifest: KubeObject, own: readonly { pointer: string }[], live: KubeObject, places: readonly { pointer: string }[]): KubeObject {
+  const taken = new Set<string>();
+  let whole = manifest;
+  for (const { pointer } of places) {
+    const target = correspondingPath(live, manifest, parsePointer(pointer));
+    if (target === undefined) continue;
+    taken.add(formatPointer(target));
+    whole = withValueAt(whole, target, getPointer(live, pointer)) as KubeObject;
+  }
+  return withoutPlaces(
+    whole,
+    own.filter(({ pointer }) => ![...taken].some((one) => isWithin(one, pointer) || isWithin(pointer, one))),
+  );
+}
+
+/** The same place in another object. */
+function correspondingPath(from: unknown, to: unknown, tokens: readonly string[]): string[] | undefined {
+  const [token, ...rest] = tokens;
+  if (token === undefined) return [];
+  let next = token;
+  if (Array.isArray(from)) {
+    const name = isRecord(from[Number(token)]) ? (from[Number(token)] as { name?: unknown }).name : undefined;
+    const index = Array.isArray(to) && name !== undefined ? to.findIndex((item) => isRecord(item) && item['name'] === name) : -1;
+    if (index < 0) return undefined;
+    next = String(index);
+  }
+  const inner = correspondingPath(memberOf(from, token), memberOf(to, next), rest);
+  return inner === undefined ? undefined : [next, ...inner];
+}
+
+const memberOf = (value: unknown, token: string): unknown => (Array.isArray(value) ? value[Number(token)] : isRecord(value) ? value[token] : undefined);
+
+/** Makes the maps on the way where there are none. */
+function withValueAt(node: unknown, [token, ...rest]: readonly string[], value: unknown): unknown {
+  if (token === undefined) return value;
+  if (Array.isArray(node)) return node.with(Number(token), withValueAt(node[Number(token)], rest, value));
+  const map = isRecord(node) ? node : {};
+  return { ...map, [token]: withValueAt(map[token], rest, value) };
+}
+
 const isPlace = (token: string): boolean => /^\d+$/.test(token);
 
 /** Later items and deeper places first, so that what is removed moves nothing that is still to be removed. */

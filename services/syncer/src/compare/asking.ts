@@ -81,8 +81,10 @@ export function makeAsking({ kube, memos, ignoring, verification, keyedHash, onD
 export const withProblems = (judgement: Judgement, problems: readonly string[]): Judgement => (problems.length === 0 ? judgement : { ...judgement, problems });
 
 /** What of the desired side a judgement is about. */
-export const manifestBasis = ({ hash, ignored, respectsIgnored, adopts }: DesiredObject): string =>
-  ignored === nothingIgnored ? `${hash} ${adopts}` : `${hash} ${adopts} ${respectsIgnored} ${canonicalJson(ignored)}`;
+export function manifestBasis({ hash, ignored, respectsIgnored, adopts }: DesiredObject): string {
+  const adopting = adopts === false ? '-' : adopts.join();
+  return ignored === nothingIgnored ? `${hash} ${adopting}` : `${hash} ${adopting} ${respectsIgnored} ${canonicalJson(ignored)}`;
+}
 
 /** Who owns what, but for the status: rules name managers, and what a former tool owns is adopted. */
 const ownershipOf = (live: KubeObject): unknown[] =>

@@ -30,7 +30,7 @@ export function changeBetween({ desired, live, answer }: Sides, seen: { live: Se
     ...new Set(owned.flatMap((entry) => (entry?.fieldsV1 === undefined ? [] : differingPaths(before, after, entry.fieldsV1, desired.object)))),
   ];
   const places = [...seen.live.places, ...seen.answer.places];
-  const abandoned = desired.adopts ? leftBehind(desired.object, live, answer) : [];
+  const abandoned = leftBehind(desired, live, answer);
   if (places.length === 0) return { fields: [...new Set([...between(live, answer), ...abandoned])], ignored: [] };
   const fields = between(seen.live.object, seen.answer.object).map((pointer) => pointerBefore(pointer, live, seen.live.places));
   const kept = abandoned.filter((pointer) => placeAt(pointer, places) === undefined);

@@ -1,5 +1,5 @@
 import type { IgnoredPlace, KubeObject } from '@plumbline/manifests';
-import { controllerOwned, ignoredPlaces, nothingIgnored, ownEntry, pointersOfJqPaths, withLiveValues, withoutPlaces } from '@plumbline/manifests';
+import { controllerOwned, ignoredPlaces, nothingIgnored, ownEntry, pointersOfJqPaths, withLiveValues, withoutPlaces, withPlacesOf } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import { fieldManager } from '../field-managers.ts';
 import type { Jq } from './jq.ts';
@@ -23,6 +23,8 @@ export interface Ignoring {
   leftToUs(desired: DesiredObject, live: KubeObject): Promise<KubeObject>;
   /** The same with what of it we own as it is: what writing it would send once that was handed over. */
   asHandedOver(desired: DesiredObject, live: KubeObject): Promise<KubeObject>;
+  /** The manifest with what is left to others as it is in the live object, whoever owns it. */
+  asReplaced(desired: DesiredObject, live: KubeObject): Promise<KubeObject>;
 }
 
 export function makeIgnoring(jq: Pick<Jq, 'paths'>): Ignoring {
@@ -58,6 +60,10 @@ export function makeIgnoring(jq: Pick<Jq, 'paths'>): Ignoring {
     async leftToUs(desired, live) {
       const gone = await left(desired, live);
       return gone.length === 0 ? desired.object : withoutPlaces(desired.object, gone);
+    },
+    async asReplaced(desired, live) {
+      const found = desired.respectsIgnored ? (await places(live, desired, live, 'exact')).places : controllerOwned(live, desired.object);
+      return withPlacesOf(desired.object, await left(desired, live), live, found);
     },
     async asHandedOver(desired, live) {
       const gone = await left(desired, live);

@@ -44,6 +44,8 @@ export interface Judge {
   judge(desired: DesiredObject, live: KubeObject | undefined, isHasty: boolean): Promise<Judgement>;
   /** What of the manifest is written: without what is left to others (`RespectIgnoreDifferences`, controllers). */
   leftToUs(desired: DesiredObject, live: KubeObject): Promise<KubeObject>;
+  /** The manifest with all that is left to others as it is: what replaces the whole object. */
+  asReplaced(desired: DesiredObject, live: KubeObject): Promise<KubeObject>;
   /** The answer of an apply: from now on the memo knows it. */
   applied(desired: DesiredObject, answer: KubeObject): Promise<void>;
   forget(key: string): void;
@@ -93,6 +95,7 @@ export function makeJudge(options: JudgeOptions): Judge {
       return asking.ask(look);
     },
     leftToUs: (desired, live) => ignoring.leftToUs(desired, live),
+    asReplaced: (desired, live) => ignoring.asReplaced(desired, live),
     async applied(desired, answer) {
       asking.forget(desired.key);
       settled.delete(desired.key);

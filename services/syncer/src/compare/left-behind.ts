@@ -1,5 +1,6 @@
 import type { FieldsV1, KubeObject } from '@plumbline/manifests';
 import { annotation, annotationOf, coversPath, formatPointer, isWithin, ownedPlaces, ownEntry, restrictToManifest } from '@plumbline/manifests';
+import type { DesiredObject } from '../desired/desired-object.ts';
 import { fieldManager, isAdoptable } from '../field-managers.ts';
 
 /**
@@ -7,14 +8,15 @@ import { fieldManager, isAdoptable } from '../field-managers.ts';
  * what an apply would make of the object. Known exactly where the tool applied server-side, or left kubectl's note of
  * what it applied; nothing is guessed of others, whose entries hold defaults as well.
  */
-export function leftBehind(manifest: KubeObject, live: KubeObject, answer: KubeObject): string[] {
+export function leftBehind({ object: manifest, adopts }: Pick<DesiredObject, 'object' | 'adopts'>, live: KubeObject, answer: KubeObject): string[] {
+  if (adopts === false) return [];
   if (ownEntry(live, fieldManager.objects, 'Apply') !== undefined) return [];
   const ours = ownEntry(answer, fieldManager.objects, 'Apply')?.fieldsV1 ?? {};
   const entries = live.metadata.managedFields ?? [];
-  const others = entries.filter((entry) => !isAdoptable(entry)).map((entry) => entry.fieldsV1 ?? {});
+  const others = entries.filter((entry) => !isAdoptable(entry, adopts)).map((entry) => entry.fieldsV1 ?? {});
   const isOnlyTheirs = (path: readonly string[]): boolean => ![ours, ...others].some((fields: FieldsV1) => coversPath(fields, path));
   const applied = entries
-    .filter((entry) => isAdoptable(entry) && entry.operation === 'Apply' && entry.fieldsV1 !== undefined)
+    .filter((entry) => isAdoptable(entry, adopts) && entry.operation === 'Apply' && entry.fieldsV1 !== undefined)
     .flatMap((entry) => ownedPlaces(live, entry.fieldsV1 ?? {}))
     .filter(({ path, owns }) => owns === 'everything' && isOnlyTheirs(path))
     .map(({ pointer }) => pointer);

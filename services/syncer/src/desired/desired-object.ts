@@ -14,8 +14,11 @@ export interface DesiredObject {
   ignored: Ignored;
   /** Ignored fields are left to others when it is written, too (`RespectIgnoreDifferences=true`; argocd-compat B048). */
   respectsIgnored: boolean;
-  /** What kubectl, Helm or Argo CD own of the live object becomes ours at the first write (not `ClientSideApplyMigration=false`; B046). */
-  adopts: boolean;
+  /**
+   * What kubectl, Helm or Argo CD own of the live object becomes ours at the first write, and what these other managers own;
+   * false with `ClientSideApplyMigration=false` (B046), and where an object is not written by server-side apply.
+   */
+  adopts: readonly string[] | false;
   file?: string;
 }
 

@@ -86,7 +86,7 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
       const discovery = await kube.discover();
       const { destination, syncPolicy, ignoreDifferences } = application.spec;
       const installation = settings();
-      const asked = [destination, syncPolicy?.syncOptions, ignoreDifferences, ignoreSettingsOf(installation)];
+      const asked = [destination, syncPolicy?.syncOptions, ignoreDifferences, ignoreSettingsOf(installation), migrationManagers(application)];
       const name = `${id} ${instance} ${canonicalJson(asked)} ${kindsOf(discovery)}`;
       const known = states.get(name);
       // Which kinds are excluded changes seldom, and is cheap to look at.
@@ -149,6 +149,12 @@ function capabilities(discovery: Discovery): string[] {
   return [...discovery.apiVersions, ...kinds].sort();
 }
 
+/** A tool of one's own whose objects are to be taken over, as Argo CD lets an Application name it (argocd-compat B046). */
+function migrationManagers({ metadata }: Application): string[] {
+  const named = metadata.annotations?.['argocd.argoproj.io/client-side-apply-migration-manager'];
+  return named === undefined || named === '' ? [] : [named];
+}
+
 const noSettings: Data = {};
 
 function remember<V>(map: Map<string, V>, key: string, value: V): void {
@@ -184,6 +190,7 @@ function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery
   const objects = prepared.objects.flatMap((object): DesiredObject[] => {
     const is = classify(object);
     if (is.type === 'ignored' || is.type === 'skip') return [];
+    const own = resourceSyncOptions(object, options);
     const tracked = is.type === 'resource' ? track(object, instance, namespace) : object;
     return [
       {
@@ -194,10 +201,10 @@ function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery
         kind: is.type,
         hookPhases: is.type === 'hook' ? is.phases : [],
         wave: syncWave(object),
-        options: resourceSyncOptions(object, options),
+        options: own,
         ignored: ignoredOf(object, rules.rules, globMatches),
         respectsIgnored: options.respectIgnoreDifferences,
-        adopts: options.clientSideApplyMigration,
+        adopts: options.clientSideApplyMigration && own.serverSideApply !== false && !own.replace ? migrationManagers(application) : false,
         ...(files.has(fileKey(object)) ? { file: files.get(fileKey(object))! } : {}),
       },
     ];

@@ -178,6 +178,35 @@ describe('RespectIgnoreDifferences', () => {
     expect(await images(name)).toEqual(['nginx:2', 'proxy:1']);
   });
 
+  test('an object that is replaced as a whole keeps them too', async () => {
+    const name = newName();
+    const replaced = (image: string): KubeObject => {
+      const one = deployment(name, { replicas: 3 }, image);
+      return { ...one, metadata: { ...one.metadata, annotations: { 'argocd.argoproj.io/sync-options': 'Replace=true' } } };
+    };
+    await cluster.sync(replaced('nginx:1'));
+    await scale(name, 20);
+    respecting({ jqPathExpressions: ['.spec.replicas', '.spec.template.spec.containers[] | select(.name == "proxy") | .image'] });
+    await cluster.kube.mergePatch(
+      ref(name),
+      {
+        spec: {
+          template: {
+            spec: {
+              containers: [
+                { name: 'proxy', image: 'proxy:9' },
+                { name: 'web', image: 'nginx:1' },
+              ],
+            },
+          },
+        },
+      },
+      { fieldManager: 'somebody' },
+    );
+    expect(await replicasDuring(name, () => cluster.sync(replaced('nginx:2')))).toEqual(new Set([20]));
+    expect(await images(name)).toEqual(['nginx:2', 'proxy:9']);
+  });
+
   test('a new object is written as its manifest says', async () => {
     const name = newName();
     respecting({ jsonPointers: ['/spec/replicas'] });

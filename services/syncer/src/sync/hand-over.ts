@@ -10,7 +10,7 @@ import { refOf } from '../live/object-ref.ts';
 
 export interface HandOverContext {
   kube: Pick<KubeClient, 'apply' | 'discover' | 'get' | 'list' | 'mergePatch'>;
-  judge: Pick<Judge, 'leftToUs'>;
+  judge: Pick<Judge, 'leftToUs' | 'asReplaced'>;
   /** Nothing is written: only what would be sent is made out. */
   isDryRun: boolean;
   /** What the same step writes: an autoscaler among it may be about to own the replicas. */
@@ -35,6 +35,8 @@ export interface Ready {
  * - **Handing over**: a field that is left to others and that nobody but us owns would be reset if we just left it out.
  *   First `plumbline-handover` applies it as it is.
  *
+ * An object that is replaced as a whole takes what is left to others along, as it is.
+ *
  * Both have the object's resourceVersion as precondition; who comes second looks again.
  */
 export async function readyToWrite(desired: DesiredObject, live: KubeObject | undefined, context: HandOverContext): Promise<Ready> {
@@ -57,6 +59,7 @@ async function readyOnce(desired: DesiredObject, known: KubeObject | undefined, 
   const found = known?.apiVersion === manifest.apiVersion ? known : await context.kube.get(refOf(manifest));
   if (found === undefined) return { desired, adoptedFrom: [] };
   const { live, adoptedFrom } = await adopt(desired, found, context);
+  if (desired.options.replace) return { desired: { ...desired, object: await context.judge.asReplaced(desired, live) }, adoptedFrom };
   const object = await context.judge.leftToUs(desired, live);
   if (!context.isDryRun) await handOver({ manifest, object, live }, context);
   return { desired: object === manifest ? desired : { ...desired, object }, adoptedFrom };
@@ -84,7 +87,7 @@ function needsLook(desired: DesiredObject, live: KubeObject): boolean {
   if (desired.respectsIgnored && ignored.pointers.length + ignored.expressions.length + ignored.managers.length > 0) return true;
   if (controllersKinds.has(desired.object.kind)) return true;
   const entries = live.metadata.managedFields ?? [];
-  if (entries.some((entry) => isAdoptable(entry) || entry.manager === fieldManager.handover)) return true;
+  if (entries.some((entry) => isAdoptable(entry, desired.adopts) || entry.manager === fieldManager.handover)) return true;
   return ownsReplicas(ownEntry(live, fieldManager.objects, 'Apply')) && replicasOf(desired.object) === undefined;
 }
 
@@ -103,16 +106,18 @@ const controllersKinds: ReadonlySet<string> = new Set([
  */
 async function adopt(desired: DesiredObject, live: KubeObject, context: HandOverContext): Promise<{ live: KubeObject; adoptedFrom: string[] }> {
   const entries = live.metadata.managedFields ?? [];
-  const theirs = entries.filter((entry) => isAdoptable(entry) && entry.fieldsV1 !== undefined && entry.apiVersion === live.apiVersion);
+  const adoptable = entries.filter((entry) => isAdoptable(entry, desired.adopts) && entry.fieldsV1 !== undefined);
+  // One entry has one version's paths; the server knows how to go on from an older version's.
+  const apiVersion = adoptable.some((entry) => entry.apiVersion === live.apiVersion) ? live.apiVersion : adoptable[0]?.apiVersion;
+  const theirs = adoptable.filter((entry) => entry.apiVersion === apiVersion);
   const isOurs = ownEntry(live, fieldManager.objects, 'Apply') !== undefined;
-  const isWanted = desired.adopts && desired.options.serverSideApply !== false && !desired.options.replace;
-  if (theirs.length === 0 || isOurs || !isWanted) return { live, adoptedFrom: [] };
+  if (theirs.length === 0 || isOurs) return { live, adoptedFrom: [] };
   const adoptedFrom = [...new Set(theirs.map(({ manager = '' }) => manager))];
   if (context.isDryRun) return { live, adoptedFrom };
   const ours: ManagedFieldsEntry = {
     manager: fieldManager.objects,
     operation: 'Apply',
-    apiVersion: live.apiVersion,
+    ...(apiVersion === undefined ? {} : { apiVersion }),
     fieldsType: 'FieldsV1',
     fieldsV1: theirs.map(({ fieldsV1 = {} }) => fieldsV1).reduce(unionOf, {}),
     ...timeOf(theirs),

@@ -51,7 +51,7 @@ const desiredOf = (object: KubeObject, kind: 'resource' | 'hook'): DesiredObject
     wave: 0,
     ignored: nothingIgnored,
     respectsIgnored: false,
-    adopts: true,
+    adopts: [],
   }) as unknown as DesiredObject;
 
 const stateOf = (...objects: DesiredObject[]): DesiredState => ({
