@@ -39,8 +39,13 @@ export const bucketCount = 16;
 export const bucketQueueEventsMax = 256;
 /** Events handed to one `apply`. */
 export const applyEventsMax = 200;
+/** A bucket that has more than this to apply has a transaction of its own; smaller batches of several buckets share one. */
+export const joinedEventsMax = 50;
 /** Transactions of one consumer at a time. */
 export const consumerTransactionsMax = 4;
+/** How long what was announced too soon waits for what comes before it, and how much of that there may be. */
+export const earlyWaitMs = 25;
+export const earlyAnnouncementsMax = 64;
 export const consumerPageEventsMax = 500;
 export const pollIntervalMs = 1_000;
 /** A bucket that no event was for stores its checkpoint when it lags by either. */

@@ -5,6 +5,7 @@ import { makeMemoryDatabase } from '../memory/memory-database.ts';
 import { makeMemoryEventLog } from '../memory/memory-event-log.ts';
 import { Bucket } from './bucket.ts';
 import { makeSlots } from './slots.ts';
+import { Transactions } from './transactions.ts';
 
 // Found by the simulator (seed 9): an idle bucket that waited to store how far it is stored a place behind an event that
 // came meanwhile and was not applied yet. After a crash at that moment nobody ever applied it.
@@ -14,21 +15,23 @@ it('never stores a checkpoint behind an event that came while it waited for its 
   const slots = makeSlots(1);
   const applied: number[] = [];
   const stored: number[] = [];
+  const noting = {
+    ...checkpoints,
+    advance: (...[tx, name, moves]: Parameters<typeof checkpoints.advance>) => {
+      stored.push(moves[0]?.position ?? 0);
+      return checkpoints.advance(tx, name, moves);
+    },
+  };
+  const consumer = { name: 'test.bucket', apply: async (events: readonly RecordedEvent[]) => void applied.push(...events.map(({ position }) => position)) };
   const shared = {
     log: makeMemoryEventLog({ database, clock: () => 0, announce: () => undefined, newId: () => 'generation' }),
-    checkpoints: {
-      ...checkpoints,
-      move: (...[tx, name, moves]: Parameters<typeof checkpoints.move>) => {
-        stored.push(moves[0]?.position ?? 0);
-        return checkpoints.move(tx, name, moves);
-      },
-    },
-    consumer: { name: 'test.bucket', apply: async (events: readonly RecordedEvent[]) => void applied.push(...events.map(({ position }) => position)) },
+    checkpoints: noting,
+    consumer,
+    transactions: new Transactions(noting, consumer, slots),
     clock: () => 0,
     timer: () => () => undefined,
     logger: silentLogger,
     metrics: noMetrics,
-    slots,
     generation: () => 'generation',
     progressed: () => undefined,
     version: '1',

@@ -4,7 +4,7 @@ import type { Consumer, EventLog, ParkedStream } from '../port.ts';
 import { postgresError } from '../postgres/postgres-errors.ts';
 import { bucketOf, type Checkpoint, type CheckpointStore } from './checkpoints.ts';
 import { parkedAt, traceOf } from './parking.ts';
-import type { Slots } from './slots.ts';
+import { Overtaken, type Transactions } from './transactions.ts';
 
 /** Runs something later; the answer cancels it. */
 export type Timer = (delayMs: number, run: () => void) => () => void;
@@ -20,7 +20,7 @@ export interface BucketShared<Tx> {
   timer: Timer;
   logger: Logger;
   metrics: Metrics;
-  slots: Slots;
+  transactions: Transactions<Tx>;
   generation(): string;
   /** Ids of events that people skipped: where a projection is made anew in place, they come by again. */
   skipped: Set<string>;
@@ -31,9 +31,6 @@ export interface BucketShared<Tx> {
   /** True when tables of the projection are lost: they are made and filled again, soon. */
   isDamaged(): Promise<boolean>;
 }
-
-/** Another replica moved the checkpoint: what we know about this bucket is old. */
-class Overtaken extends Error {}
 
 /** undefined_table and undefined_column: the event is not to blame. */
 const tableTroubles: ReadonlySet<unknown> = new Set(['42P01', '42703']);
@@ -133,7 +130,7 @@ export class Bucket<Tx> {
       const size = first !== undefined && first.position <= this.#carefulUntil ? 1 : applyEventsMax;
       const batch = this.#queue.slice(0, size);
       try {
-        await this.#shared.slots.run(() => this.#apply(batch));
+        await this.#apply(batch);
         this.#tries = 0;
         this.#outages = 0;
         this.#shared.progressed();
@@ -144,7 +141,6 @@ export class Bucket<Tx> {
   }
 
   async #apply(batch: readonly RecordedEvent[]): Promise<void> {
-    const { consumer, checkpoints } = this.#shared;
     const isElsewhere = ({ position }: RecordedEvent): boolean => position <= this.#checkpoint.position;
     const elsewhere = batch.filter(isElsewhere);
     if (elsewhere.length > 0) {
@@ -154,13 +150,12 @@ export class Bucket<Tx> {
       return;
     }
     const events = batch.filter((event) => !this.#parked.has(event.stream) && !this.#shared.skipped.has(event.id));
-    // What came while this waited for its turn is not in the batch: a checkpoint behind it would lose it in a crash.
+    // What waits behind the batch is not in it: a checkpoint behind that would lose it in a crash.
     const left = this.#queue[batch.length];
     const position = left === undefined ? this.#taken : left.position - 1;
-    await checkpoints.transaction(async (tx) => {
-      await this.#move(tx, position, true);
-      if (events.length > 0) await consumer.apply(events, tx);
-    });
+    const move = { from: this.#checkpoint, position, generation: this.#shared.generation() };
+    const isSuspect = this.#tries + this.#outages > 0 || (batch[0] !== undefined && batch[0].position <= this.#carefulUntil);
+    await this.#shared.transactions.run({ move, events }, isSuspect);
     this.#moved(position);
     this.#queue.splice(0, batch.length);
     this.#committed(events);
@@ -178,10 +173,10 @@ export class Bucket<Tx> {
     }
   }
 
-  /** First in the transaction: its row lock keeps other replicas out, and tells whether one was quicker. */
-  async #move(tx: Tx, position: number, isRepeatable = false): Promise<void> {
+  /** For what must not be lost. First in the transaction: its row lock keeps other replicas out, and tells whether one was quicker. */
+  async #move(tx: Tx, position: number): Promise<void> {
     const { checkpoints, consumer, generation } = this.#shared;
-    const isOurs = await checkpoints.move(tx, consumer.name, [{ from: this.#checkpoint, position, generation: generation() }], isRepeatable);
+    const isOurs = await checkpoints.move(tx, consumer.name, [{ from: this.#checkpoint, position, generation: generation() }]);
     if (!isOurs) throw new Overtaken();
   }
 

@@ -35,11 +35,14 @@ export interface CheckpointStore<Tx> {
   /**
    * Moves checkpoints to new positions and takes their row locks, so that two replicas can't apply the same events.
    * False when one of them was changed since it was loaded: the transaction must be rolled back then.
-   *
-   * @param isRepeatable what this transaction does is done again from the log if it is lost: its commit need not wait for
-   *   the disk. A server that crashes within the next second may lose it, but only as a whole and with all that followed
    */
-  move(tx: Tx, consumer: string, moves: readonly CheckpointMove[], isRepeatable?: boolean): Promise<boolean>;
+  move(tx: Tx, consumer: string, moves: readonly CheckpointMove[]): Promise<boolean>;
+  /**
+   * The same for what can be done again from the log: moves those that nobody changed since, and answers their buckets.
+   * The commit need not wait for the disk: a server that crashes within the next second may lose the transaction, but only
+   * as a whole, with whatever followed.
+   */
+  advance(tx: Tx, consumer: string, moves: readonly CheckpointMove[]): Promise<ReadonlySet<number>>;
   /** Adds or replaces. To be called in a transaction that also moves the checkpoint of the stream's bucket. */
   park(tx: Tx, parked: ParkedStream): Promise<void>;
   unpark(tx: Tx, consumer: string, stream: string): Promise<void>;

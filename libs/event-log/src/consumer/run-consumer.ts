@@ -1,10 +1,11 @@
 import { AppError, noMetrics, silentLogger, type Announcement, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
-import { bucketCount, consumerPageEventsMax, consumerTransactionsMax, pollIntervalMs, pollsPerStoredCheck } from '../limits.ts';
+import { bucketCount, consumerPageEventsMax, pollIntervalMs, pollsPerStoredCheck } from '../limits.ts';
 import type { AnnouncementSource, Begun, Consumer, ConsumerStatus, EventLog, ParkedStream, ProjectionVerdict, RunningConsumer } from '../port.ts';
 import { Bucket, type BucketShared, type Timer } from './bucket.ts';
 import { bucketOf, type CheckpointStore, type ConsumerState } from './checkpoints.ts';
+import { EarlyAnnouncements } from './early-announcements.ts';
 import { traceOf } from './parking.ts';
-import { makeSlots } from './slots.ts';
+import { Transactions } from './transactions.ts';
 import { Upkeep } from './upkeep.ts';
 import { Waiters } from './waiters.ts';
 
@@ -52,6 +53,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
   /** One rebuild, retry, skip or change of generation at a time. */
   #exclusive: Promise<unknown> = Promise.resolve();
   readonly #waiters: Waiters;
+  readonly #early: EarlyAnnouncements;
   readonly #upkeep: Upkeep<Tx>;
   #polls = 0;
   #isReloadWanted = false;
@@ -62,6 +64,12 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#options = options;
     this.#timer = options.timer ?? realTimer;
     this.#waiters = new Waiters(options.consumer.name, this.#timer, () => this.position());
+    this.#early = new EarlyAnnouncements({
+      timer: this.#timer,
+      knownTo: () => this.#nextWanted(),
+      offer: ({ from, to, events = [] }) => this.#offer(from, to, events),
+      missed: () => this.#read(),
+    });
     const { log, checkpoints, consumer, clock, logger = silentLogger, metrics = noMetrics, owner = '', version = '' } = options;
     this.#upkeep = new Upkeep({ log, checkpoints, consumer, clock, timer: this.#timer, logger, metrics, owner, version });
     this.#shared = {
@@ -73,7 +81,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
       timer: this.#timer,
       logger,
       metrics,
-      slots: makeSlots(consumerTransactionsMax),
+      transactions: new Transactions(checkpoints, consumer),
       generation: () => this.#generation,
       skipped: new Set(),
       progressed: () => this.#progressed(),
@@ -152,6 +160,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#isStopped = true;
     this.#unsubscribe();
     this.#cancelPoll();
+    this.#early.forget();
     await this.#reading;
     await this.#upkeep.stop();
     await this.#exclusive;
@@ -161,11 +170,14 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#waiters.stop();
   }
 
-  #hear({ generation, from, to, events }: Announcement): void {
+  #hear(announcement: Announcement): void {
     if (this.#isStopped) return;
+    const { generation, from, to, events } = announcement;
     const isWhole = generation === this.#generation && events?.length === to - from + 1 && events.every((event, index) => event.position === from + index);
+    if (isWhole && this.#early.keep(announcement)) return;
     if (isWhole) this.#offer(from, to, events);
-    // Too big, a gap, another generation, a full bucket: the feed has it.
+    this.#early.settle();
+    // Too big, another generation, a full bucket: the feed has it.
     if (generation !== this.#generation || this.#buckets.some((bucket) => bucket.hasRoom() && bucket.taken < to)) this.#read();
   }
 
@@ -184,6 +196,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#reading = this.#readAll().then(
       () => {
         this.#reading = undefined;
+        this.#early.settle();
         if (this.#isReadWanted || this.#isBehind()) this.#read();
       },
       (error: unknown) => {
@@ -281,6 +294,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
     const stands = Math.min(...(await Promise.all([...known].map((generation) => this.#options.log.resumeAfter(generation)))));
     this.#generation = head.generation;
     this.#head = head.position;
+    this.#early.forget();
     const isProjection = consumer.tables !== undefined;
     await this.#restart((position) => (isProjection ? 0 : Math.min(position, stands)), isProjection);
   }

@@ -46,6 +46,14 @@ export function makeMemoryCheckpoints(database: MemoryDatabase): CheckpointStore
       }
       return true;
     },
+    async advance(tx, consumer, moves) {
+      const rows = tx.table<Checkpoint>('checkpoint');
+      const moved = moves.filter(({ from }) => rows.get(key(consumer, from.bucket))?.revision === from.revision);
+      for (const { from, position, generation, build = from.build } of moved) {
+        rows.set(key(consumer, from.bucket), { bucket: from.bucket, position, generation, revision: from.revision + 1, build });
+      }
+      return new Set(moved.map(({ from }) => from.bucket));
+    },
     async park(tx, parked) {
       tx.table<ParkedStream>('parked_event').set(key(parked.consumer, parked.stream), parked);
     },

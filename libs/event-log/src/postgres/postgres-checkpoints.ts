@@ -1,5 +1,5 @@
 import { AppError } from '@plumbline/contracts';
-import type { Checkpoint, CheckpointStore, ConsumerState } from '../consumer/checkpoints.ts';
+import type { Checkpoint, CheckpointMove, CheckpointStore, ConsumerState } from '../consumer/checkpoints.ts';
 import { bucketCount } from '../limits.ts';
 import type { ParkedStream, SqlExecutor } from '../port.ts';
 import { makePostgresProjections } from './postgres-projections.ts';
@@ -43,13 +43,16 @@ export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpo
   const name = schemaName(schema);
   // A SELECT to the outside: drivers answer rows for it, where they answer an UPDATE each in its own way.
   const moveWith = (columns: string): string =>
-    `with moved as (
+    // Locked in one order: replicas that move several at once would wait for each other for ever.
+    `with locked as (select bucket from ${name}.checkpoint where consumer = $1 and bucket = any($2::int[]) order by bucket for update),
+     moved as (
        update ${name}.checkpoint c set position = m.position, generation = m.generation, build = m.build, revision = c.revision + 1
        from unnest($2::int[], $3::bigint[], $4::bigint[], $5::uuid[], $6::int[]) m(bucket, revision, position, generation, build)
+       join locked on locked.bucket = m.bucket
        where c.consumer = $1 and c.bucket = m.bucket and c.revision = m.revision returning c.bucket
      ) select ${columns} from moved`;
   const moveSql = moveWith('bucket');
-  const moveRepeatableSql = prepared(`move ${schema}`, moveWith("bucket, set_config('synchronous_commit', 'off', true)"));
+  const advanceSql = prepared(`advance ${schema}`, moveWith("bucket, set_config('synchronous_commit', 'off', true)"));
   const read = async (tx: SqlExecutor, consumer: string): Promise<ConsumerState> => ({
     checkpoints: await checkpointsOf(tx, name, consumer),
     parked: await parkedOf(tx, name, consumer),
@@ -77,16 +80,13 @@ export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpo
       await tx.query(`select from ${name}.checkpoint where consumer = $1 order by bucket for update`, [consumer]);
       return read(tx, consumer);
     },
-    async move(tx, consumer, moves, isRepeatable = false) {
-      const rows = await tx.query(isRepeatable ? moveRepeatableSql : moveSql, [
-        consumer,
-        moves.map((m) => m.from.bucket),
-        moves.map((m) => m.from.revision),
-        moves.map((m) => m.position),
-        moves.map((m) => m.generation),
-        moves.map((m) => m.build ?? m.from.build),
-      ]);
+    async move(tx, consumer, moves) {
+      const rows = await tx.query(moveSql, movesIn(consumer, moves));
       return rows.length === moves.length;
+    },
+    async advance(tx, consumer, moves) {
+      const rows = await tx.query<{ bucket: number }>(advanceSql, movesIn(consumer, moves));
+      return new Set(rows.map(({ bucket }) => bucket));
     },
     ...makeParking(name, transaction),
     build: (consumer) =>
@@ -97,6 +97,15 @@ export function makePostgresCheckpoints({ schema, transaction }: PostgresCheckpo
     projections: makePostgresProjections(name, transaction),
   };
 }
+
+const movesIn = (consumer: string, moves: readonly CheckpointMove[]): unknown[] => [
+  consumer,
+  moves.map((m) => m.from.bucket),
+  moves.map((m) => m.from.revision),
+  moves.map((m) => m.position),
+  moves.map((m) => m.generation),
+  moves.map((m) => m.build ?? m.from.build),
+];
 
 type Parking = Pick<CheckpointStore<SqlExecutor>, 'park' | 'unpark' | 'recordSkipped' | 'skipped'>;
 
