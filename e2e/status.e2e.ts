@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Application, ApplicationStatus } from '@plumbline/contracts';
 import type { Scenario } from '@plumbline/testing/scenario';
 import { expect, onTestFinished, test } from 'vitest';
-import { configMap } from './src/manifests.ts';
+import { configMap, nginx } from './src/manifests.ts';
 import { useScenarios } from './src/platform.ts';
 
 const begin = useScenarios();
@@ -103,6 +103,39 @@ test('the Application is written at most twice for a sync, and once for a commit
   expect(ofHealing.length).toBeGreaterThan(0);
   expect(ofHealing.length).toBeLessThanOrEqual(2);
   expect(ofHealing.at(-1)!.status).toMatchObject({ sync: { status: 'Synced' }, operationState: { phase: 'Succeeded' } });
+});
+
+test('a sync that waits for health is written at most twice, too', async () => {
+  const lab = await begin();
+  await lab.givenRepository({ 'manifests/web.yaml': nginx() });
+  await lab.whenApplicationIsCreated();
+  await lab.thenApplicationIs({ sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  const writes = countWrites(lab);
+  await writes.settled();
+  const changed = await lab.whenPushed({ 'manifests/web.yaml': nginx({ image: 'nginx:1.22' }) });
+  await lab.thenEvent('SyncSucceeded', (event) => (event.data as { revision: string }).revision === changed);
+  await lab.thenApplicationIs({ revision: changed, sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  const ofChange = await writes.settled();
+  const shown = ofChange
+    .map(({ status }) => status as unknown as ApplicationStatus)
+    .map(({ health, operationState }) => [health.status, operationState?.phase]);
+  expect(shown.length, JSON.stringify(shown)).toBeLessThanOrEqual(2);
+  expect(shown.at(-1)).toEqual(['Healthy', 'Succeeded']);
+});
+
+test('an application that manages itself does not wait for itself', async () => {
+  const lab = await begin();
+  const spec = {
+    project: 'default',
+    source: { repoURL: lab.repoUrl, path: 'manifests', targetRevision: 'HEAD' },
+    destination: { server: 'https://kubernetes.default.svc', namespace: lab.namespace },
+    syncPolicy: { automated: { selfHeal: true }, syncOptions: ['CreateNamespace=true'] },
+  };
+  const itself = JSON.stringify({ apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: { name: lab.name, namespace: 'argocd' }, spec });
+  await lab.givenRepository({ 'manifests/itself.json': itself, 'manifests/web.json': configMap('web', { a: '1' }) });
+  await lab.whenApplicationIsCreated(spec);
+  const status = await lab.thenApplicationIs({ sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  expect(status.summary).toEqual({ isAppOfApps: true });
 });
 
 test('the status says what is missing, what has to be confirmed, where it can be opened, and what the namespace got', async () => {

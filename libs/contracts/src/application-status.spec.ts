@@ -113,8 +113,9 @@ test('an application with spec.sources has one source type for each, and names t
   const sources = [{ repoURL: 'https://git.example.org/a', path: '.' }];
   const status = fold([declared({ sources }), compared([web]), ...synced('a')]);
   expect(status.sourceTypes).toEqual(['Helm']);
-  expect(status.operationState?.syncResult.sources).toEqual(sources);
-  expect(status.history[0]).toMatchObject({ sources });
+  expect(status.sync).toMatchObject({ revision: 'r1', revisions: ['r1'] });
+  expect(status.operationState?.syncResult).toMatchObject({ sources, revisions: ['r1'] });
+  expect(status.history[0]).toMatchObject({ sources, revisions: ['r1'] });
 });
 
 describe('conditions', () => {

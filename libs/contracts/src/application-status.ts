@@ -20,6 +20,8 @@ export interface ApplicationStatus {
   sync: {
     status: SyncStatusCode;
     revision?: string;
+    /** Of each of `spec.sources`, where the application names its sources there. */
+    revisions?: string[];
     comparedTo?: { source?: ApplicationSource; sources?: ApplicationSource[]; destination: ApplicationDestination; ignoreDifferences?: IgnoreDifference[] };
   };
   health: { status: HealthStatusCode; message?: string; lastTransitionTime?: string };
@@ -47,6 +49,7 @@ export interface ResourceStatus extends Omit<ResourceComparison, 'missing'> {
 export interface RevisionHistory {
   id: number;
   revision: string;
+  revisions?: string[];
   deployStartedAt: string;
   deployedAt: string;
   source?: ApplicationSource;
@@ -63,6 +66,7 @@ export interface OperationState {
   retryCount?: number;
   syncResult: {
     revision: string;
+    revisions?: string[];
     source?: ApplicationSource;
     sources?: ApplicationSource[];
     resources: ResourceResult[];
@@ -105,23 +109,8 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
     }
     case 'ResourcesCompared':
       return { ...status, resources: evolveResources(status.resources, { ...event.data, changesOnly: true }) };
-    case 'ApplicationCompared': {
-      const resources = evolveResources(status.resources, event.data);
-      return {
-        ...status,
-        sync: { ...status.sync, status: event.data.status, revision: event.data.revision },
-        sourceType: event.data.sourceType,
-        ...(status.sync.comparedTo?.sources === undefined ? {} : { sourceTypes: status.sync.comparedTo.sources.map(() => event.data.sourceType) }),
-        resources,
-        summary: summaryOf(event.data, resources),
-        conditions: [
-          // Why the last sync failed stays true until another revision or another sync.
-          ...status.conditions.filter((condition) => condition.type === 'SyncError' && status.sync.revision === event.data.revision),
-          ...event.data.conditions.map((condition) => ({ ...condition, lastTransitionTime: firstSeen(status, condition, at) })),
-        ],
-        reconciledAt: at,
-      };
-    }
+    case 'ApplicationCompared':
+      return evolveComparison(status, event.data, at);
     case 'ComparisonFailed': {
       const condition = { type: event.data.condition, message: event.data.message };
       return {
@@ -151,6 +140,29 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
       return evolveOperation(status, event, at);
   }
 }
+
+function evolveComparison(status: ApplicationStatus, compared: Compared, at: string): ApplicationStatus {
+  const resources = evolveResources(status.resources, compared);
+  const sources = status.sync.comparedTo?.sources;
+  return {
+    ...status,
+    sync: { ...status.sync, status: compared.status, revision: compared.revision, ...ofEach(sources, compared.revision, 'revisions') },
+    sourceType: compared.sourceType,
+    ...ofEach(sources, compared.sourceType, 'sourceTypes'),
+    resources,
+    summary: summaryOf(compared, resources),
+    conditions: [
+      // Why the last sync failed stays true until another revision or another sync.
+      ...status.conditions.filter((condition) => condition.type === 'SyncError' && status.sync.revision === compared.revision),
+      ...compared.conditions.map((condition) => ({ ...condition, lastTransitionTime: firstSeen(status, condition, at) })),
+    ],
+    reconciledAt: at,
+  };
+}
+
+/** Where an application names its sources in `spec.sources`, Argo CD's clients read the list and not the single field. */
+const ofEach = <T, N extends string>(sources: readonly unknown[] | undefined, value: T, name: N): Partial<Record<N, T[]>> =>
+  sources === undefined ? {} : ({ [name]: sources.map(() => value) } as Record<N, T[]>);
 
 /** Health comes with events of its own, except of what is not there. */
 function evolveResources(known: readonly ResourceStatus[], compared: Pick<Compared, 'resources' | 'changesOnly' | 'gone'>): ResourceStatus[] {
@@ -198,7 +210,7 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
   switch (event.type) {
     case 'SyncRequested': {
       const { initiatedBy, operation, revision, retryLimit } = event.data;
-      const source = status.sync.comparedTo?.source;
+      const { source, sources } = status.sync.comparedTo ?? {};
       return {
         ...status,
         conditions: status.conditions.filter((condition) => condition.type !== 'SyncError'),
@@ -210,7 +222,8 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
           syncResult: {
             revision,
             ...(source === undefined ? {} : { source }),
-            ...(status.sync.comparedTo?.sources === undefined ? {} : { sources: status.sync.comparedTo.sources }),
+            ...(sources === undefined ? {} : { sources }),
+            ...ofEach(sources, revision, 'revisions'),
             resources: [],
             ...(status.namespaceMetadata === undefined ? {} : { managedNamespaceMetadata: status.namespaceMetadata }),
           },
@@ -271,7 +284,7 @@ function appendHistory(status: ApplicationStatus, at: string): RevisionHistory[]
   const limit = status.historyLimit ?? historyLimitDefault;
   if (limit <= 0) return [];
   const last = status.history.at(-1);
-  const { revision, source, sources } = operation.syncResult;
+  const { revision, revisions, source, sources } = operation.syncResult;
   const entry: RevisionHistory = {
     id: last === undefined ? 0 : last.id + 1,
     revision,
@@ -279,6 +292,7 @@ function appendHistory(status: ApplicationStatus, at: string): RevisionHistory[]
     deployedAt: at,
     ...(source === undefined ? {} : { source }),
     ...(sources === undefined ? {} : { sources }),
+    ...(revisions === undefined ? {} : { revisions }),
     initiatedBy: operation.operation.initiatedBy,
   };
   return [...status.history, entry].slice(-limit);

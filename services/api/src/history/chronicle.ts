@@ -38,6 +38,7 @@ export const makeChronicle = (cover: StoryParts['cover']): Consumer<SqlExecutor>
     'SyncRequested',
     'SyncStarted',
     'SyncRetryScheduled',
+    'SyncApplied',
     'SyncSucceeded',
     'SyncFailed',
     'RevisionObserved',
@@ -96,12 +97,13 @@ const advanced = (outcome: string, set: string): string =>
 const startedSql = advanced('started', "attempts = $3, message = 'syncing', started_at = coalesce(started_at, $4::timestamptz)");
 const retriedSql = advanced('retried', 'message = $3');
 const failedSql = advanced('failed', 'phase = $3, message = $4, finished_at = $5::timestamptz');
-// Numbered as Argo CD numbers status.history: whole syncs that succeeded, from 0.
-const succeededSql = advanced(
-  'succeeded',
-  `phase = 'Succeeded', message = $3, finished_at = $4::timestamptz, history_id = case when is_partial then null else
+// Numbered as `status.history` is: whole syncs that were applied, from 0, whatever became of their health.
+const appliedSql = advanced(
+  'applied',
+  `history_id = case when is_partial then null else
      (select count(*) from application_operation d where d.stream = o.stream and d.history_id is not null) end`,
 );
+const succeededSql = advanced('succeeded', `phase = 'Succeeded', message = $3, finished_at = $4::timestamptz`);
 
 async function record(recorded: RecordedEvent, cover: StoryParts['cover'], tx: SqlExecutor): Promise<void> {
   const event = recorded as RecordedEvent & KnownEvent;
@@ -137,6 +139,9 @@ async function record(recorded: RecordedEvent, cover: StoryParts['cover'], tx: S
       return;
     case 'SyncFailed':
       await tx.query(failedSql, [stream, event.data.operationId, event.data.phase, event.data.message, at]);
+      return;
+    case 'SyncApplied':
+      await tx.query(appliedSql, [stream, event.data.operationId]);
       return;
     case 'SyncSucceeded':
       await tx.query(succeededSql, [stream, event.data.operationId, event.data.message, at]);

@@ -104,7 +104,7 @@ const compared = (n: number, status: 'Synced' | 'OutOfSync'): KnownEvent => ({
   type: 'ApplicationCompared',
   data: { revision: commit(n), manifestSet: `set-${n}`, sourceType: 'Directory', status, resources: [{ ...web, status }], images: [], conditions: [] },
 });
-const sync = (n: number, username: string, outcome: 'Succeeded' | 'Failed' = 'Succeeded', more: { resources?: [] } = {}): KnownEvent[] =>
+const sync = (n: number, username: string, outcome: 'Succeeded' | 'Failed' | 'AppliedThenFailed' = 'Succeeded', more: { resources?: [] } = {}): KnownEvent[] =>
   [
     {
       type: 'SyncRequested',
@@ -125,7 +125,13 @@ const sync = (n: number, username: string, outcome: 'Succeeded' | 'Failed' = 'Su
       outcome === 'Succeeded'
         ? { type: 'SyncSucceeded', data: { operationId, revision: commit(n), message: 'done' } }
         : { type: 'SyncFailed', data: { operationId, phase: 'Failed', message: 'no' } };
-    return [{ type: 'SyncRequested', data: request.data } as KnownEvent, { type: 'SyncStarted', data: { operationId, attempt: 0, steps: [] } }, end];
+    const applied: KnownEvent[] = outcome === 'Failed' ? [] : [{ type: 'SyncApplied', data: { operationId } }];
+    return [
+      { type: 'SyncRequested', data: request.data } as KnownEvent,
+      { type: 'SyncStarted', data: { operationId, attempt: 0, steps: [] } },
+      ...applied,
+      end,
+    ];
   });
 
 describe('an application as it was', () => {
@@ -335,7 +341,8 @@ describe('the operations of an application', () => {
   it('are all there, newest first, by pages; status.history stays short', async () => {
     const { id, stream } = await create('busy');
     await say(stream, declared(id));
-    for (let n = 0; n < 25; n++) await sayAll(stream, sync(n, 'bob'));
+    for (let n = 0; n < 24; n++) await sayAll(stream, sync(n, 'bob'));
+    await sayAll(stream, sync(24, 'bob', 'AppliedThenFailed'));
     await sayAll(stream, sync(98, 'ann', 'Succeeded', { resources: [] }));
     const last = await sayAll(stream, sync(99, 'ann', 'Failed'));
     const page = (await call('/api/v1/applications/busy/history?limit=20')).body;
@@ -352,7 +359,8 @@ describe('the operations of an application', () => {
     });
     expect(Object.keys(page.items[0])).not.toContain('id');
     expect(page.items[1]).not.toHaveProperty('id');
-    expect(page.items[2]).toMatchObject({ id: 24, phase: 'Succeeded', startedAt: expect.any(String), finishedAt: expect.any(String) });
+    expect(page.items[2]).toMatchObject({ id: 24, phase: 'Failed', startedAt: expect.any(String), finishedAt: expect.any(String) });
+    expect(page.items[3]).toMatchObject({ id: 23, phase: 'Succeeded' });
     const rest = (await call(`/api/v1/applications/busy/history?limit=20&before=${page.next}`)).body;
     expect(rest.items.map((item: { id: number }) => item.id)).toEqual([6, 5, 4, 3, 2, 1, 0]);
     expect(rest).not.toHaveProperty('next');

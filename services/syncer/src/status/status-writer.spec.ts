@@ -1,6 +1,6 @@
-import type { Application } from '@plumbline/contracts';
+import type { Application, ApplicationStatus, OperationState } from '@plumbline/contracts';
 import { AppError, initialApplicationStatus, silentLogger } from '@plumbline/contracts';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { ApplicationLog } from '../applications/application-log.ts';
 import type { Entry } from '../reconcile/entry.ts';
 import { resourceStatus } from './resource-status.ts';
@@ -79,4 +79,75 @@ test('who does not own the cluster writes no status', async () => {
   await turn();
   expect(patches).toEqual([]);
   await writer.stop();
+});
+
+/** A writer on a clock that the test moves; answers what was written at which time. */
+function makeTimedWriter() {
+  vi.useFakeTimers({ now: 1_000_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const entry = makeEntry();
+  const writes: { afterMs: number; phase: string | undefined; message: string | undefined }[] = [];
+  const writer = makeStatusWriter({
+    kube: {
+      mergePatch: () => {
+        const { operationState } = entry.log.folded.status;
+        writes.push({ afterMs: Date.now() - 1_000_000, phase: operationState?.phase, message: operationState?.message });
+        return Promise.resolve({ metadata: {} } as never);
+      },
+    },
+    clock: Date.now,
+    log: silentLogger,
+    controlNamespace: 'argocd',
+    assertOwner: () => undefined,
+    written: () => {
+      const status = JSON.stringify(resourceStatus(entry.log.folded.status, entry.resource, 'argocd'));
+      entry.resource = { ...entry.resource, status: JSON.parse(status) as Record<string, unknown> };
+    },
+  });
+  onTestFinished(() => writer.stop());
+  const becomes = async (phase: OperationState['phase'], message: string, more: Partial<ApplicationStatus> = {}): Promise<void> => {
+    const syncResult = { revision: 'r1', resources: [] };
+    const operation = { sync: {}, initiatedBy: { automated: true } };
+    const finished = phase === 'Running' ? {} : { finishedAt: new Date(1_000_250).toISOString() };
+    const operationState = { operation, phase, message, startedAt: new Date(1_000_000).toISOString(), syncResult, ...finished };
+    entry.log.folded = { ...entry.log.folded, status: { ...entry.log.folded.status, ...more, operationState } };
+    writer.changed(entry);
+    await vi.advanceTimersByTimeAsync(0);
+  };
+  return { writes, becomes, passes: (ms: number) => vi.advanceTimersByTimeAsync(ms) };
+}
+
+test('a sync that is done within 300 ms is one write, at its end', async () => {
+  const { writes, becomes, passes } = makeTimedWriter();
+  await becomes('Running', 'syncing');
+  await passes(200);
+  await becomes('Succeeded', 'done', { sync: { status: 'Synced', revision: 'r1' } });
+  await passes(10_000);
+  expect(writes).toEqual([{ afterMs: 200, phase: 'Succeeded', message: 'done' }]);
+});
+
+test('a longer one is shown after 300 ms, its progress once a second, and its end at once', async () => {
+  const { writes, becomes, passes } = makeTimedWriter();
+  await becomes('Running', 'syncing');
+  await passes(310);
+  for (let wave = 0; wave < 10; wave++) {
+    await becomes('Running', `wave ${wave}`);
+    await passes(100);
+  }
+  await becomes('Succeeded', 'done');
+  await passes(10_000);
+  expect(writes).toEqual([
+    { afterMs: 300, phase: 'Running', message: 'syncing' },
+    { afterMs: 1_300, phase: 'Running', message: 'wave 9' },
+    { afterMs: 1_310, phase: 'Succeeded', message: 'done' },
+  ]);
+});
+
+test('another time of the last look is not worth a write', async () => {
+  const { writes, becomes, passes } = makeTimedWriter();
+  await becomes('Succeeded', 'done', { reconciledAt: new Date().toISOString() });
+  await passes(10_000);
+  await becomes('Succeeded', 'done', { reconciledAt: new Date().toISOString() });
+  await passes(10_000);
+  expect(writes.map(({ afterMs }) => afterMs)).toEqual([0]);
 });
