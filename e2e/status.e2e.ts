@@ -171,6 +171,12 @@ test('the status says what is missing, what has to be confirmed, where it can be
   });
   expect(after.history).toMatchObject([{ id: 0, revision: after.sync!.revision }]);
 
+  // More names than an event has room for: refused, once, and the application goes on.
+  const resources = Array.from({ length: 2_000 }, (_, index) => ({ kind: 'ConfigMap', name: `a-name-that-is-not-short-${index}`, namespace: lab.namespace }));
+  await lab.whenApplicationIsPatched({ operation: { sync: { resources } } });
+  const refused = await lab.thenApplicationIs({ sync: 'Synced', phase: 'Error' });
+  expect(refused.operationState?.message).toMatch(/^the operation names 2000 objects.*sync the whole application/);
+
   // Other metadata than the last sync gave it makes it out of sync, and the next sync gives it.
   await lab.whenApplicationIsPatched({ spec: { syncPolicy: { managedNamespaceMetadata: { labels: { team: 'checkout' } } } } });
   await lab.thenApplicationIs({ sync: 'OutOfSync' });

@@ -39,8 +39,8 @@ export const limits = {
   manifestSetsKeptMax: 500,
   /** Objects of one application: each of its comparisons, plans and statuses is held as a whole. */
   objectsMax: 10_000,
-  /** Sync waves of one application, over all phases: an event lists the steps of a sync. */
-  wavesMax: 2_000,
+  /** Sync waves of one application: an event lists the steps of a sync, which are that many in each phase, and those that prune. */
+  wavesMax: 500,
   /** A list in an event of at most 256 KiB; a longer one comes in several events. */
   listInEventBytesMax: 96 * 1024,
   /** An application whose objects take no more is told as a whole in each comparison; of a bigger one, what changed is. */
@@ -51,8 +51,6 @@ export const limits = {
   urlsBytesMax: 16 * 1024,
   /** Of a health message or a condition. */
   messageCharsMax: 4_096,
-  /** Objects that one self-heal names; above it, it is about all of them. */
-  healedByNameMax: 500,
   /** An Application with its status: the API server refuses objects over 1.5 MiB. */
   applicationBytesMax: 1_400_000,
   /** `.status` of one Application, whatever else there is room for: it is written at each change and read by every list. */

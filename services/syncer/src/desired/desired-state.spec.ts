@@ -22,9 +22,9 @@ const application = {
   spec: { project: 'default', destination: { namespace: 'shop' } },
 } as Application;
 const text = canonicalJson({ version: 1, sourceType: 'Directory', objects: [{ manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } } }] });
-const id = createHash('sha256').update(text).digest('hex');
+const idOf = (stored: string): string => createHash('sha256').update(stored).digest('hex');
 
-async function load(stored: string): Promise<number> {
+async function load(stored: string, id = idOf(text)): Promise<number> {
   const blobs = makeMemoryBlobStore();
   await blobs.put(blobScope.manifests, [{ id, bytes: Buffer.from(stored) }]);
   const states = makeDesiredStates({ bus: {} as Bus, blobs, sealer: makeSealer(Buffer.alloc(32)), kube: { discover: async () => discovery } });
@@ -36,6 +36,27 @@ it('takes what was rendered', async () => expect(await load(text)).toBe(1));
 // Whoever could write into the blob store could once say what is applied.
 it('refuses a manifest set that is not what its address says', async () => {
   await expect(load(text.replace('"a"', '"b"'))).rejects.toMatchObject({ code: 'manifest-invalid' });
+});
+
+const setOf = (count: number, annotations: (index: number) => Record<string, string>): string =>
+  canonicalJson({
+    version: 1,
+    sourceType: 'Directory',
+    objects: Array.from({ length: count }, (_, index) => ({
+      manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `a-${index}`, annotations: annotations(index) } },
+    })),
+  });
+
+it('takes as many objects, in as many waves, as are documented, and says how many are too many', async () => {
+  const most = setOf(limits.objectsMax, (index) => ({ 'argocd.argoproj.io/sync-wave': String(index % limits.wavesMax) }));
+  expect(await load(most, idOf(most))).toBe(10_000);
+  const tooMany = setOf(limits.objectsMax + 1, () => ({}));
+  await expect(load(tooMany, idOf(tooMany))).rejects.toMatchObject({
+    code: 'too-large',
+    message: expect.stringMatching(/10001 objects, more than 10000: split it/) as string,
+  });
+  const tooDeep = setOf(limits.wavesMax + 1, (index) => ({ 'argocd.argoproj.io/sync-wave': String(index) }));
+  await expect(load(tooDeep, idOf(tooDeep))).rejects.toMatchObject({ code: 'too-large', message: expect.stringContaining('501 sync waves') as string });
 });
 
 // A render that a killed renderer had in hand was waited for a whole minute, and the sync with it.

@@ -1,8 +1,7 @@
 import type { ApplicationEvent, ResourceRef, SyncOperation, SyncOperationResource, SyncPolicy } from '@plumbline/contracts';
-import { limits } from '../limits.ts';
 import { backoffOf, nextHealAt } from './backoff.ts';
 import type { ApplicationCommand } from './commands.ts';
-import { driftData } from './parts.ts';
+import { canBeNamed, driftData } from './parts.ts';
 import { wouldPruneEverything } from './prune-guard.ts';
 import { supersededWhenApplied } from './decide-sync.ts';
 import type { Attempt, Comparison, Declared, OperationRecord } from './state.ts';
@@ -62,8 +61,8 @@ export function decideHealLastGood(command: Extract<ApplicationCommand, { type: 
 
 /** Very many are not named one by one: a sync of all objects without hooks writes just those that are not as they should be. */
 function healed(resources: readonly ResourceRef[]): Pick<SyncOperation, 'resources' | 'syncStrategy'> {
-  if (resources.length > limits.healedByNameMax) return { syncStrategy: { apply: {} } };
-  return { resources: resources.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace })) };
+  const named = resources.map(({ group, kind, name, namespace }): SyncOperationResource => ({ group, kind, name, namespace }));
+  return canBeNamed(named) ? { resources: named } : { syncStrategy: { apply: {} } };
 }
 
 /** A newer commit doesn't wait for the retries of an older one, nor for objects of it that don't become healthy. */

@@ -2,6 +2,7 @@ import type { ApplicationEvent, ApplicationStatus, ResourceComparison, ResourceH
 import { evolveApplicationStatus, initialApplicationStatus, resourceRefKey } from '@plumbline/contracts';
 import { array, assert, boolean, constantFrom, integer, property, record as recordOf } from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { limits } from '../limits.ts';
 import { decide } from './decide.ts';
 import { inParts, thoseThatFit } from './parts.ts';
 import { comparison, declared, outOfSync, record, requested, startedAt, started, succeeded, applied } from './testdata/examples.ts';
@@ -86,6 +87,17 @@ describe('an application of 10,000 objects', () => {
     const events = compare(known, []);
     expect(Math.max(...events.map(sizeOf))).toBeLessThan(eventBytesMax);
     expect(told(known, events).status.resources).toEqual([]);
+  });
+
+  test('starts a sync of as many waves as it may have, in every phase, in an event that the log takes', () => {
+    const waves = Array.from({ length: limits.wavesMax }, (_, wave) => -2_000_000_000 - wave);
+    const steps = (['PreSync', 'Sync', 'PostSync'] as const).flatMap((phase) => waves.map((wave) => ({ phase, wave, resources: 10_000 })));
+    const pruning = waves.map((wave) => ({ phase: 'Sync' as const, wave: -wave, resources: 10_000, prunes: wave }));
+    const onFailure = waves.map((wave) => ({ phase: 'SyncFail' as const, wave, resources: 10_000 }));
+    const asked = told(known, [requested('a', 'r1')]);
+    const [event] = decide({ type: 'StartSync', operationId: 'a', attempt: 0, steps: [...steps, ...pruning], onFailure }, asked.state);
+    expect(event).toMatchObject({ type: 'SyncStarted', data: { steps: { length: 4 * limits.wavesMax } } });
+    expect(sizeOf(event!)).toBeLessThan(eventBytesMax);
   });
 
   test('tells the health of all in several events', () => {

@@ -1,4 +1,4 @@
-import type { ApplicationEvent, DriftedResource, ResourceComparison, ResourceHealth } from '@plumbline/contracts';
+import type { ApplicationEvent, DriftedResource, ResourceComparison, ResourceHealth, SyncOperationResource } from '@plumbline/contracts';
 import { resourceChanges, sortedByKey } from '@plumbline/contracts';
 import { limits } from '../limits.ts';
 import type { Comparison } from './state.ts';
@@ -29,6 +29,10 @@ export const thoseThatFit = <T>(items: readonly T[], bytesMax: number): T[] => {
   const [first = []] = inParts(items, bytesMax);
   return first.length === 1 && bytesOf(first[0]) > bytesMax ? [] : first;
 };
+
+/** Whether an operation can name these objects: the event that requests it lists them. */
+export const canBeNamed = (resources: readonly SyncOperationResource[]): boolean =>
+  thoseThatFit(resources, limits.listInEventBytesMax).length === resources.length;
 
 /** A message that somebody else wrote, at a length that lists of them can hold. */
 export const shortened = (text: string): string => (text.length <= limits.messageCharsMax ? text : `${text.slice(0, limits.messageCharsMax - 1)}…`);
@@ -69,8 +73,9 @@ type HealthChange = Extract<ApplicationEvent, { type: 'HealthChanged' }>['data']
 /** A change of health as events of one append, with the same judgement. */
 export function healthEvents({ resources, gone, ...judgement }: HealthChange): ApplicationEvent[] {
   const short = resources.map((resource) => (resource.message === undefined ? resource : { ...resource, message: shortened(resource.message) }));
+  const judged = judgement.message === undefined ? judgement : { ...judgement, message: shortened(judgement.message) };
   return inParts<ResourceHealth | string>([...short, ...gone]).map((items) => ({
     type: 'HealthChanged',
-    data: { ...judgement, resources: items.filter((item) => typeof item !== 'string'), gone: items.filter((item) => typeof item === 'string') },
+    data: { ...judged, resources: items.filter((item) => typeof item !== 'string'), gone: items.filter((item) => typeof item === 'string') },
   }));
 }

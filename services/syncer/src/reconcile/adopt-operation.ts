@@ -3,6 +3,7 @@ import { AppError, canonicalJson, ensureRevision, refOf } from '@plumbline/contr
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
+import { canBeNamed } from '../domain/parts.ts';
 import { isSyncing } from '../domain/state.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
@@ -17,6 +18,7 @@ export async function adoptOperation(entry: Entry, desired: DesiredState, target
   const request = newRequest(entry, context);
   if (request === undefined) return;
   try {
+    assertNameable(request.operation);
     await entry.log.execute([request.command(await revisionOf(entry, request.operation, desired, target, context))], request.why);
   } catch (error) {
     const failure = AppError.from(error);
@@ -86,6 +88,13 @@ function newRequest(entry: Entry, context: ReconcileContext): Request | undefine
   };
 }
 
+/** One that names more objects than its event can list would be refused by the log, again and again. */
+function assertNameable({ sync: { resources = [] } = {} }: Operation): void {
+  if (canBeNamed(resources)) return;
+  const message = `the operation names ${resources.length} objects, more than one can hold: sync the whole application (with ApplyOutOfSyncOnly=true only what differs is written), or fewer objects at a time`;
+  throw new AppError('too-large', message);
+}
+
 type Asked = { revision: string; manifestSet: string };
 
 function adopted(application: Application, { sync = {} }: Operation, revision: string): SyncOperation {
@@ -95,7 +104,7 @@ function adopted(application: Application, { sync = {} }: Operation, revision: s
     revision,
     ...(prune === undefined ? {} : { prune }),
     ...(dryRun === undefined ? {} : { dryRun }),
-    ...(resources === undefined ? {} : { resources }),
+    ...(resources === undefined ? {} : { resources: canBeNamed(resources) ? resources : [] }),
     ...(syncStrategy === undefined ? {} : { syncStrategy }),
     ...(syncOptions === undefined ? {} : { syncOptions }),
   };
