@@ -33,6 +33,8 @@ interface WatchedKind {
 }
 
 interface KindWatch {
+  /** Undefined: the whole kind. */
+  namespace: string | undefined;
   watch: Watch;
   state: 'synced' | 'pending' | 'interrupted' | 'forbidden';
 }
@@ -73,19 +75,21 @@ export class ClusterState {
   }
 
   /** Waits a moment for the first complete list. */
-  async whenListed(group: string, kind: string): Promise<KindState> {
+  async whenListed(group: string, kind: string, namespace?: string): Promise<KindState> {
     const watched = this.#kinds.get(`${group}/${kind}`);
-    if (watched !== undefined && this.kindState(group, kind) === 'pending') {
+    if (watched !== undefined && this.kindState(group, kind, namespace) === 'pending') {
       await Promise.race([watched.synced, new Promise((resolve) => void setTimeout(resolve, firstListWaitMs).unref())]);
     }
-    return this.kindState(group, kind);
+    return this.kindState(group, kind, namespace);
   }
 
-  kindState(group: string, kind: string): KindState {
+  /** Of all its objects, or of those in one namespace. A namespace that isn't watched is as good as forbidden. */
+  kindState(group: string, kind: string, namespace?: string): KindState {
     const watched = this.#kinds.get(`${group}/${kind}`);
     if (this.#unavailableGroups.includes(group)) return 'unavailable';
     if (watched === undefined) return 'unserved';
-    const states = watched.watches.map(({ state }) => state);
+    const states = watched.watches.filter((one) => namespace === undefined || (one.namespace ?? namespace) === namespace).map(({ state }) => state);
+    if (states.length === 0) return 'forbidden';
     return (['forbidden', 'pending', 'interrupted'] as const).find((state) => states.includes(state)) ?? 'synced';
   }
 
@@ -138,7 +142,7 @@ export class ClusterState {
       own.state = state;
       if (kind.watches.every((one) => one.state === 'synced' || one.state === 'forbidden')) kind.resolve();
     };
-    const own: Pick<KindWatch, 'state'> & Partial<KindWatch> = { state: 'pending' };
+    const own: Omit<KindWatch, 'watch'> & Partial<KindWatch> = { namespace, state: 'pending' };
     own.watch = kube.watch({
       group,
       version,

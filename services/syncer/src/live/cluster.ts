@@ -1,6 +1,6 @@
 import type { Logger } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
-import { managingInstance } from '@plumbline/manifests';
+import { managingInstance, parseResourceKey } from '@plumbline/manifests';
 import type { LiveRow } from './row.ts';
 import { ClusterState } from './cluster-state.ts';
 import { makeFollowedKinds } from './followed-kinds.ts';
@@ -62,8 +62,8 @@ export function makeCluster({ kube, log, listener, namespaces, isExcluded }: Clu
   /** Its kind was listed: what appears now is new. */
   const isKnown = (row: LiveRow | undefined): boolean => {
     if (row === undefined) return false;
-    const [group = '', kind = ''] = row.key.split('/');
-    return state.kindState(group, kind) === 'synced';
+    const { group, kind, namespace } = parseResourceKey(row.key);
+    return state.kindState(group, kind, namespace) === 'synced';
   };
   const state = new ClusterState({
     kube,

@@ -221,13 +221,14 @@ describe('live state of a cluster', () => {
     expect(refused.filter((kind) => kind === 'Secret')).toHaveLength(1);
   });
 
-  it('needs a Role in its namespaces only', async () => {
+  it('needs a Role in its namespaces only; one without it is in doubt, the others are not', async () => {
     const user = `tenant-${suffix}`;
     await permit(user, 'tenant', { apiGroups: ['*'], resources: ['*'] }, namespace);
     await kube.apply(configMap('here'), { fieldManager: 'test' });
-    const followed = follow({ kube: clientOf(user), namespaces: [namespace] });
-    const { state } = followed.cluster;
-    await isListed(followed, '', 'ConfigMap');
+    const { state } = follow({ kube: clientOf(user), namespaces: [namespace, 'default'] }).cluster;
+    await expect.poll(() => state.kindState('', 'ConfigMap', namespace), poll).toBe('synced');
+    await expect.poll(() => state.kindState('', 'ConfigMap', 'default'), poll).toBe('forbidden');
+    expect(state.kindState('', 'ConfigMap', 'kube-system')).toBe('forbidden');
     expect(state.row(`/ConfigMap/${namespace}/here`)).toBeDefined();
     await expect.poll(() => state.kindState('', 'Namespace'), poll).toBe('forbidden');
   });

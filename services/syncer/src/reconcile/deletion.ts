@@ -21,10 +21,12 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
   const cascade = entry.isPresent && finalizer !== undefined;
   if (entry.isPresent && !cascade) return;
   if (cascade) {
-    const kinds = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(({ group, kind }) => `${group}/${kind}`);
-    for (const groupKind of new Set(kinds)) {
-      const [group = '', kind = ''] = groupKind.split('/');
-      const listed = await context.cluster.state.whenListed(group, kind);
+    const kinds = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(
+      ({ group, kind, namespace }) => `${group}/${kind}/${namespace ?? ''}`,
+    );
+    for (const place of new Set(kinds)) {
+      const [group = '', kind = '', namespace = ''] = place.split('/');
+      const listed = await context.cluster.state.whenListed(group, kind, namespace);
       if (listed !== 'synced' && listed !== 'unserved')
         throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
     }

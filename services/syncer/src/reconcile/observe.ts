@@ -44,22 +44,23 @@ export async function watchEverythingOf(
 
 async function kindsListed(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
   const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
-  const wanted = new Map(desired.objects.map(({ object }) => [groupKindOf(object), object]));
+  const wanted = new Map(desired.objects.map(({ object }) => [placeOf(resourceIdOf(object)), object]));
   const told = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])];
-  const had = new Set([...told, ...[...cluster.managedBy(entry.instance)].map(parseResourceKey)].map(({ group, kind }) => `${group}/${kind}`));
+  const had = new Set([...told, ...[...cluster.managedBy(entry.instance)].map(parseResourceKey)].map(placeOf));
   const doubted = new Set<string>();
-  for (const groupKind of new Set([...wanted.keys(), ...had, '/Namespace'])) {
-    const [group = '', kind = ''] = groupKind.split('/');
-    const manifest = wanted.get(groupKind);
-    let listed = await cluster.state.whenListed(group, kind);
+  for (const place of new Set([...wanted.keys(), ...had, '/Namespace/'])) {
+    const [group = '', kind = '', namespace = ''] = place.split('/');
+    const groupKind = `${group}/${kind}`;
+    const manifest = wanted.get(place);
+    let listed = await cluster.state.whenListed(group, kind, namespace);
     if (listed === 'unserved' && manifest !== undefined) {
       await cluster.refreshKinds();
-      listed = await cluster.state.whenListed(group, kind);
+      listed = await cluster.state.whenListed(group, kind, namespace);
     }
     if (listed === 'unavailable' || listed === 'forbidden') {
       if (manifest !== undefined) throw listed === 'forbidden' ? forbiddenKind(manifest) : unavailableKind(manifest);
       // Namespaces are looked at for everybody; who has none among its objects does without.
-      if (had.has(groupKind)) doubted.add(groupKind);
+      if (had.has(place)) doubted.add(groupKind);
       continue;
     }
     if (listed === 'unserved') {
@@ -110,10 +111,8 @@ function unknownKind(object: KubeObject, desired: DesiredState): AppError {
   return new AppError('unknown-kind', message, file === undefined ? {} : { details: { file } });
 }
 
-const groupKindOf = (object: KubeObject): string => {
-  const { group, kind } = groupVersionKind(object);
-  return `${group}/${kind}`;
-};
+/** `group/Kind/namespace`: what is known or in doubt as one. */
+const placeOf = ({ group, kind, namespace = '' }: { group: string; kind: string; namespace?: string }): string => `${group}/${kind}/${namespace}`;
 
 function definedKinds(object: KubeObject): string[] {
   if (object.kind !== 'CustomResourceDefinition') return [];
@@ -154,8 +153,8 @@ export function lingeringObjects(entry: Entry, desired: DesiredState, cluster: C
 }
 
 function isInDoubt(key: string, { state }: Cluster): boolean {
-  const { group, kind } = parseResourceKey(key);
-  const known = state.kindState(group, kind);
+  const { group, kind, namespace } = parseResourceKey(key);
+  const known = state.kindState(group, kind, namespace);
   return known === 'unavailable' || known === 'forbidden';
 }
 
