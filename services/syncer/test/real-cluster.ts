@@ -31,6 +31,8 @@ export interface RealCluster {
   /** Of the application that the objects belong to. */
   spec: Partial<ApplicationSpec>;
   annotations: Record<string, string>;
+  /** Syncs are dry runs. */
+  isDryRun: boolean;
   desired(manifest: object): Promise<DesiredObject>;
   /** As the watch sees it: in the version that the server prefers. */
   live(object: KubeObject): Promise<KubeObject | undefined>;
@@ -85,6 +87,7 @@ function clusterOf(kube: KubeClient, connection: KubeConnection, namespace: stri
     settings: {},
     spec: {},
     annotations: {},
+    isDryRun: false,
     judge,
     freshJudge,
     asked: () => asked,
@@ -150,7 +153,7 @@ function stepContext(cluster: RealCluster, all: readonly DesiredObject[], seen: 
   return {
     kube: cluster.kube,
     judge: cluster.judge,
-    operation: { operation: {} } as unknown as OperationRecord,
+    operation: { operation: { dryRun: cluster.isDryRun } } as unknown as OperationRecord,
     instance,
     options: applicationSyncOptions(cluster.spec.syncPolicy?.syncOptions),
     desired: (object) => byObject.get(object)!,

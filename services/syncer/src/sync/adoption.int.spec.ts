@@ -140,15 +140,25 @@ test('another manager’s fields stay its own', async () => {
   expect(ownEntry(object, 'somebody', 'Update')?.fieldsV1).toEqual({ 'f:metadata': { 'f:annotations': { 'f:note': {} } } });
 });
 
-test('nothing is rewritten in a dry run, or of an object that another writer changed meanwhile without another look', async () => {
+test('nothing is rewritten in a dry run', async () => {
+  const name = newName();
+  await cluster.kube.create(noted(inNamespace(before(name))), { fieldManager: 'kubectl-client-side-apply' });
+  cluster.isDryRun = true;
+  const { results } = await cluster.sync(after(name));
+  cluster.isDryRun = false;
+  expect(results[0]?.message).toContain('(dry run)');
+  const object = await live(name);
+  expect([managersOf(object).includes('plumbline'), envOf(object)]).toEqual([false, ['A', 'B']]);
+});
+
+test('an object that somebody changes between the look and the write is looked at again', async () => {
   const name = newName();
   await cluster.kube.create(noted(inNamespace(before(name))), { fieldManager: 'kubectl-client-side-apply' });
   const ref = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: cluster.namespace, name };
-  await cluster.sync(
-    after(name),
-    [],
-    async () => void (await cluster.kube.mergePatch(ref, { metadata: { annotations: { note: 'x' } } }, { fieldManager: 'somebody' })),
-  );
+  const change = async (): Promise<void> =>
+    void (await cluster.kube.mergePatch(ref, { metadata: { annotations: { note: 'x' } } }, { fieldManager: 'somebody' }));
+  const { results } = await cluster.sync(after(name), [], change);
+  expect(results[0]).toMatchObject({ takenOverFrom: ['kubectl-client-side-apply'] });
   const object = await live(name);
   expect([managersOf(object), object.metadata.annotations?.['note'], envOf(object)]).toEqual([expect.arrayContaining(['plumbline', 'somebody']), 'x', ['A']]);
 });

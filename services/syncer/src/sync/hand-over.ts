@@ -41,9 +41,11 @@ export interface Ready {
  */
 export async function readyToWrite(desired: DesiredObject, live: KubeObject | undefined, context: HandOverContext): Promise<Ready> {
   if (live === undefined || desired.kind === 'hook') return { desired, adoptedFrom: [] };
+  // What was adopted before somebody came in between stays adopted.
+  const adoptedFrom: string[] = [];
   for (let attempt = 1; ; attempt++) {
     try {
-      return await readyOnce(desired, attempt === 1 ? live : undefined, context);
+      return { desired: await readyOnce(desired, attempt === 1 ? live : undefined, context, adoptedFrom), adoptedFrom };
     } catch (error) {
       const isOvertaken = AppError.is(error) && error.code === 'conflict' && error.retry === 'later';
       if (!isOvertaken || attempt >= limits.handOverTriesMax) throw error;
@@ -51,18 +53,20 @@ export async function readyToWrite(desired: DesiredObject, live: KubeObject | un
   }
 }
 
-async function readyOnce(desired: DesiredObject, known: KubeObject | undefined, context: HandOverContext): Promise<Ready> {
+async function readyOnce(desired: DesiredObject, known: KubeObject | undefined, context: HandOverContext, adoptedFrom: string[]): Promise<DesiredObject> {
   const { object: manifest } = desired;
   const isNeeded = known === undefined || needsLook(desired, known);
-  if (!isNeeded) return { desired, adoptedFrom: [] };
+  if (!isNeeded) return desired;
   // In the manifest's version: paths of two versions can't be held against each other.
   const found = known?.apiVersion === manifest.apiVersion ? known : await context.kube.get(refOf(manifest));
-  if (found === undefined) return { desired, adoptedFrom: [] };
-  const { live, adoptedFrom } = await adopt(desired, found, context);
-  if (desired.options.replace) return { desired: { ...desired, object: await context.judge.asReplaced(desired, live) }, adoptedFrom };
+  if (found === undefined) return desired;
+  const adopted = await adopt(desired, found, context);
+  const { live } = adopted;
+  adoptedFrom.push(...adopted.from);
+  if (desired.options.replace) return { ...desired, object: await context.judge.asReplaced(desired, live) };
   const object = await context.judge.leftToUs(desired, live);
   if (!context.isDryRun) await handOver({ manifest, object, live }, context);
-  return { desired: object === manifest ? desired : { ...desired, object }, adoptedFrom };
+  return object === manifest ? desired : { ...desired, object };
 }
 
 /**
@@ -104,16 +108,16 @@ const controllersKinds: ReadonlySet<string> = new Set([
  * The entries of tools that made the object become ours. Once we own something of it, what such a tool does later is a
  * change like any other.
  */
-async function adopt(desired: DesiredObject, live: KubeObject, context: HandOverContext): Promise<{ live: KubeObject; adoptedFrom: string[] }> {
+async function adopt(desired: DesiredObject, live: KubeObject, context: HandOverContext): Promise<{ live: KubeObject; from: string[] }> {
   const entries = live.metadata.managedFields ?? [];
   const adoptable = entries.filter((entry) => isAdoptable(entry, desired.adopts) && entry.fieldsV1 !== undefined);
   // One entry has one version's paths; the server knows how to go on from an older version's.
   const apiVersion = adoptable.some((entry) => entry.apiVersion === live.apiVersion) ? live.apiVersion : adoptable[0]?.apiVersion;
   const theirs = adoptable.filter((entry) => entry.apiVersion === apiVersion);
   const isOurs = ownEntry(live, fieldManager.objects, 'Apply') !== undefined;
-  if (theirs.length === 0 || isOurs) return { live, adoptedFrom: [] };
-  const adoptedFrom = [...new Set(theirs.map(({ manager = '' }) => manager))];
-  if (context.isDryRun) return { live, adoptedFrom };
+  if (theirs.length === 0 || isOurs) return { live, from: [] };
+  const from = [...new Set(theirs.map(({ manager = '' }) => manager))];
+  if (context.isDryRun) return { live, from };
   const ours: ManagedFieldsEntry = {
     manager: fieldManager.objects,
     operation: 'Apply',
@@ -129,7 +133,7 @@ async function adopt(desired: DesiredObject, live: KubeObject, context: HandOver
     { metadata: { managedFields, resourceVersion: live.metadata.resourceVersion } },
     { fieldManager: fieldManager.objects },
   );
-  return { live: adopted, adoptedFrom };
+  return { live: adopted, from };
 }
 
 function timeOf(entries: readonly ManagedFieldsEntry[]): { time?: string } {
