@@ -40,6 +40,11 @@ test(
     const told = (await lab.ownEvents()).slice(before).filter(({ type }) => type === 'ApplicationCompared' || type === 'ResourcesCompared');
     expect(told.map(({ data }) => (data as { resources: unknown[] }).resources.length)).toEqual([1, 1]);
     expect(told.every(({ data }) => (data as { changesOnly?: boolean }).changesOnly === true)).toBe(true);
+
+    // As it was when it had drifted.
+    const then = await lab.api.get<{ status: ApplicationStatus }>(`/api/v1/applications/${lab.name}?at=${told[0]!.position}`);
+    expect(then.status.resources).toHaveLength(objectsOfBig);
+    expect(then.status.resources.filter((resource) => resource.status === 'OutOfSync').map(({ name }) => name)).toEqual([nameOf(1_234)]);
   },
   bigTimeoutMs,
 );
