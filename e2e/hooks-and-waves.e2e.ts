@@ -30,6 +30,7 @@ test('hooks and waves in order: a PreSync Job, a Deployment that becomes ready, 
   const status = await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' }, 60_000);
   const results = status.operationState?.syncResult.resources ?? [];
   expect(results.map(({ kind, syncPhase }) => `${syncPhase} ${kind}`)).toEqual([
+    'PreSync Namespace',
     'PreSync Job',
     'Sync Service',
     'Sync Deployment',

@@ -170,6 +170,7 @@ test('the status says what is missing, what has to be confirmed, where it can be
   expect(after.operationState?.syncResult).toMatchObject({
     managedNamespaceMetadata: { labels: { team: 'shop' } },
     resources: [
+      { kind: 'Namespace', name: lab.namespace, status: 'Synced', syncPhase: 'PreSync' },
       { kind: 'ConfigMap', status: 'Synced', syncPhase: 'Sync', hookPhase: 'Succeeded' },
       { kind: 'Ingress', status: 'Synced' },
     ],

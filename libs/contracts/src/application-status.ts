@@ -250,6 +250,8 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
       const applied = withOperation(status, (operation) => ({ ...operation, message: awaitingHealthMessage }));
       return { ...applied, history: appendHistory(applied, at) };
     }
+    case 'SyncConfirmationRequested':
+      return withOperation(status, (operation) => ({ ...operation, message: event.data.message }));
     case 'SyncTerminationRequested':
       return withOperation(status, (operation) => ({ ...operation, phase: 'Terminating', message: 'operation is terminating' }));
     case 'SyncRetryScheduled':
@@ -277,10 +279,12 @@ export function shownStatus(status: ApplicationStatus): Omit<ApplicationStatus, 
   return shown;
 }
 
-/** Partial syncs and dry runs deployed nothing that one could roll back to (Argo CD does the same). */
+/** Partial syncs, dry runs and local manifests deployed nothing that one could roll back to (argocd-compat B028). */
 function appendHistory(status: ApplicationStatus, at: string): RevisionHistory[] {
   const operation = status.operationState;
-  if (operation === undefined || operation.operation.sync.dryRun === true || operation.operation.sync.resources !== undefined) return status.history;
+  if (operation === undefined) return status.history;
+  const { dryRun, resources, localManifests } = operation.operation.sync;
+  if (dryRun === true || resources !== undefined || localManifests !== undefined) return status.history;
   const limit = status.historyLimit ?? historyLimitDefault;
   if (limit <= 0) return [];
   const last = status.history.at(-1);

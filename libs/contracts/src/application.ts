@@ -126,11 +126,14 @@ export interface SyncOperation {
   resources?: SyncOperationResource[];
   syncOptions?: string[];
   syncStrategy?: { apply?: { force?: boolean }; hook?: { force?: boolean } };
+  /** How many manifests were given with the operation, which took the place of the rendered ones: it deploys no commit. */
+  localManifests?: number;
 }
 
 /** The top-level `operation` field: present = requested. */
 export interface Operation {
-  sync?: SyncOperation;
+  /** `manifests`: JSON objects to sync instead of what the source renders (Argo CD's `--local`). */
+  sync?: SyncOperation & { manifests?: string[] };
   initiatedBy?: OperationInitiator;
   info?: { name: string; value: string }[];
   retry?: RetryStrategy;

@@ -97,10 +97,10 @@ function writesOf(http: Http, kinds: Kinds): Pick<KubeClient, 'create' | 'apply'
   const dryRunQuery = (dryRun: boolean | undefined): { dryRun?: string } => (dryRun === true ? { dryRun: 'All' } : {});
 
   return {
-    create: (object, { fieldManager, dryRun } = {}) =>
+    create: (object, { fieldManager, dryRun, fieldValidation = 'Strict' } = {}) =>
       write(object, (info) => {
         requireNamespace(info, object.metadata);
-        const path = withQuery(collectionPath(info, object.metadata.namespace), { fieldManager, fieldValidation: 'Strict', ...dryRunQuery(dryRun) });
+        const path = withQuery(collectionPath(info, object.metadata.namespace), { fieldManager, fieldValidation, ...dryRunQuery(dryRun) });
         return { method: 'POST', path, body: object, isIdempotent: false };
       }),
 
@@ -114,14 +114,14 @@ function writesOf(http: Http, kinds: Kinds): Pick<KubeClient, 'create' | 'apply'
         isIdempotent: true,
       })),
 
-    async mergePatch(ref, patch, { fieldManager }) {
+    async mergePatch(ref, patch, { fieldManager, dryRun, fieldValidation, isStrategic = false }) {
       const info = await kinds.resolve(ref);
-      const path = withQuery(objectPath(info, ref), { fieldManager });
+      const path = withQuery(objectPath(info, ref), { fieldManager, ...(fieldValidation === undefined ? {} : { fieldValidation }), ...dryRunQuery(dryRun) });
       const answer = await http.send({
         method: 'PATCH',
         path,
         body: patch,
-        contentType: 'application/merge-patch+json',
+        contentType: isStrategic ? 'application/strategic-merge-patch+json' : 'application/merge-patch+json',
         subject: refSubject(ref),
         isIdempotent: true,
       });
@@ -129,10 +129,10 @@ function writesOf(http: Http, kinds: Kinds): Pick<KubeClient, 'create' | 'apply'
     },
 
     // Not to be repeated: after a first try that did happen, the second would be a conflict.
-    replace: (object, { fieldManager }) =>
+    replace: (object, { fieldManager, dryRun, fieldValidation = 'Strict' }) =>
       write(object, (info) => ({
         method: 'PUT',
-        path: withQuery(objectPath(info, object.metadata), { fieldManager, fieldValidation: 'Strict' }),
+        path: withQuery(objectPath(info, object.metadata), { fieldManager, fieldValidation, ...dryRunQuery(dryRun) }),
         body: object,
         isIdempotent: false,
       })),

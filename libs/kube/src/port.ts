@@ -43,6 +43,18 @@ export interface ApplyOptions {
   force?: boolean;
 }
 
+export interface WriteOptions {
+  fieldManager: string;
+  dryRun?: boolean;
+  /** Strict by default, except for patches, where the server's own default (Warn) holds. */
+  fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+}
+
+export interface PatchOptions extends WriteOptions {
+  /** A strategic merge patch, which only built-in kinds know: lists are merged by their keys. Default: a JSON merge patch. */
+  isStrategic?: boolean;
+}
+
 export interface DeleteOptions {
   propagationPolicy?: 'Foreground' | 'Background' | 'Orphan';
   /** Delete this very object, not one that took its name since. */
@@ -64,12 +76,11 @@ export interface KubeClient {
     kind: { group: string; version: string; kind: string },
     options?: { namespace?: string; labelSelector?: string },
   ): Promise<{ items: KubeObject[]; resourceVersion: string }>;
-  create(object: KubeObject, options?: { fieldManager?: string; dryRun?: boolean }): Promise<KubeObject>;
+  create(object: KubeObject, options?: Partial<WriteOptions>): Promise<KubeObject>;
   /** Server-side apply. */
   apply(object: KubeObject, options: ApplyOptions): Promise<KubeObject>;
-  /** JSON merge patch. */
-  mergePatch(ref: ObjectRef, patch: unknown, options: { fieldManager: string }): Promise<KubeObject>;
-  replace(object: KubeObject, options: { fieldManager: string }): Promise<KubeObject>;
+  mergePatch(ref: ObjectRef, patch: unknown, options: PatchOptions): Promise<KubeObject>;
+  replace(object: KubeObject, options: WriteOptions): Promise<KubeObject>;
   /** False when it was not there. */
   delete(ref: ObjectRef, options?: DeleteOptions): Promise<boolean>;
   watch(options: WatchOptions): Watch;

@@ -24,6 +24,7 @@ test.each<[string, Record<string, unknown> | undefined, number, string, 'never' 
   ['ownership conflict', status(409, 'Conflict', 'Apply failed', { causes: [{ reason: 'FieldManagerConflict', field: '.spec' }] }), 409, 'conflict', 'never'],
   ['expired', status(410, 'Expired', 'too old'), 410, 'gone', 'later'],
   ['too large', status(413, 'RequestEntityTooLarge', 'limit'), 413, 'too-large', 'never'],
+  ['too large for the store', { kind: 'Status', code: 500, message: 'etcdserver: request is too large' }, 500, 'too-large', 'never'],
   ['invalid', status(422, 'Invalid', 'spec.x: Required value', byName), 422, 'manifest-invalid', 'never'],
   ['immutable', status(422, 'Invalid', 'spec.selector: Invalid value: field is immutable', byName), 422, 'immutable-field', 'never'],
   [

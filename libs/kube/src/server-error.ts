@@ -86,7 +86,7 @@ export const named = ({ group, kind, namespace, name }: Subject): Record<string,
 /** Whether the same request may succeed on its own in a moment. */
 export function isWorthRetrying(httpStatus: number, body: unknown): boolean {
   if (httpStatus === 429 || httpStatus === 502 || httpStatus === 503 || httpStatus === 504) return true;
-  return httpStatus === 500 && !isRefusedApply(asStatus(body));
+  return httpStatus === 500 && !isRefusedApply(asStatus(body)) && !isTooLarge(asStatus(body));
 }
 
 /** Seconds that the server asks to wait, from the header or the body. */
@@ -101,6 +101,8 @@ function asStatus(body: unknown): Status {
 
 function codeOf(httpStatus: number, status: Status): ErrorCode {
   if (isRefusedApply(status)) return 'manifest-invalid';
+  // The store's own limit comes as an internal error.
+  if (isTooLarge(status)) return 'too-large';
   if (httpStatus === 404 && isUnknownPath(status)) return 'unknown-kind';
   if (httpStatus === 422 && isAboutImmutable(status)) return 'immutable-field';
   return codeOfReason[status.reason ?? ''] ?? codeOfHttp[httpStatus] ?? 'unavailable';
@@ -118,6 +120,8 @@ function isRefusedApply(status: Status): boolean {
   );
 }
 
+const isTooLarge = ({ message = '' }: Status): boolean => /etcdserver: request is too large|trying to send message larger than max/.test(message);
+
 /** The path itself is not served: no Status at all, or one that names neither object nor resource. */
 function isUnknownPath(status: Status): boolean {
   return status.details?.name === undefined && status.details?.kind === undefined;
@@ -133,7 +137,7 @@ function isAboutImmutable(status: Status): boolean {
 function isTransient(httpStatus: number, code: ErrorCode, status: Status): boolean {
   // A conflict about a version is over after reading again; one about ownership is not (its causes name the fields).
   if (code === 'conflict') return !(status.details?.causes ?? []).some((cause) => cause.reason === 'FieldManagerConflict');
-  return code === 'gone' || (code !== 'manifest-invalid' && (httpStatus >= 500 || httpStatus === 429));
+  return code === 'gone' || (code !== 'manifest-invalid' && code !== 'too-large' && (httpStatus >= 500 || httpStatus === 429));
 }
 
 function sentence(code: ErrorCode, isTerminating: boolean): string {

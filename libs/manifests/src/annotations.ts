@@ -11,6 +11,7 @@ export const annotation = {
   ignoreHealthCheck: 'argocd.argoproj.io/ignore-healthcheck',
   ignoreRestartPolicy: 'argocd.argoproj.io/ignore-restart-policy',
   ignoreDefaultLinks: 'argocd.argoproj.io/ignore-default-links',
+  deletionApproved: 'argocd.argoproj.io/deletion-approved',
   link: 'link.argocd.argoproj.io/',
   helmHook: 'helm.sh/hook',
   helmHookWeight: 'helm.sh/hook-weight',

@@ -40,6 +40,9 @@ test.each<[Record<string, string>, string[]]>([
   [{ 'argocd.argoproj.io/hook-delete-policy': 'nonsense' }, ['BeforeHookCreation']],
   [{ 'argocd.argoproj.io/hook-delete-policy': 'HookSucceeded,HookFailed' }, ['HookSucceeded', 'HookFailed']],
   [{ 'argocd.argoproj.io/hook-delete-policy': 'HookSucceeded', 'helm.sh/hook-delete-policy': 'before-hook-creation' }, ['HookSucceeded', 'BeforeHookCreation']],
+  [{ 'helm.sh/hook-delete-policy': 'hook-succeeded, hook-failed' }, ['HookSucceeded', 'HookFailed']],
+  [{ 'argocd.argoproj.io/hook-delete-policy': 'hook-succeeded', 'helm.sh/hook-delete-policy': 'HookFailed' }, ['BeforeHookCreation']],
+  [{ 'argocd.argoproj.io/hook-delete-policy': 'HookFailed', 'helm.sh/hook-delete-policy': 'hook-failed' }, ['HookFailed']],
 ])('delete policies of %j are %j', (annotations, expected) => {
   expect(hookDeletePolicies(job(annotations))).toEqual(expected);
 });

@@ -11,6 +11,7 @@ export * from './annotations.ts';
 export * from './hooks.ts';
 export * from './custom-resource-definition.ts';
 export * from './prepare.ts';
+export * from './manifest-set.ts';
 export * from './tracking.ts';
 export * from './order.ts';
 export * from './sync-options.ts';

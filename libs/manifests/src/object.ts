@@ -44,6 +44,8 @@ export function groupVersionKind(object: { apiVersion: string; kind: string }): 
     : { group: object.apiVersion.slice(0, slash), version: object.apiVersion.slice(slash + 1), kind: object.kind };
 }
 
+export const isNamespace = ({ apiVersion, kind }: KubeObject): boolean => kind === 'Namespace' && apiVersion === 'v1';
+
 export interface ResourceId {
   group: string;
   kind: string;

@@ -1,7 +1,7 @@
 import { annotation, annotationOf } from './annotations.ts';
 import { isCustomResourceDefinition, servedByDefinition } from './custom-resource-definition.ts';
 import { classify } from './hooks.ts';
-import { groupVersionKind, type KubeObject } from './object.ts';
+import { groupVersionKind, isNamespace, type KubeObject } from './object.ts';
 
 export type SyncPhaseName = 'PreSync' | 'Sync' | 'PostSync' | 'SyncFail';
 
@@ -126,7 +126,7 @@ const compareTasks = (a: { phase: SyncPhaseName; wave: number }, b: { phase: Syn
 
 /** What an object provides to others: a namespace to live in, a kind to be of. */
 function dependencyKeys(object: KubeObject): string[] {
-  if (object.kind === 'Namespace' && object.apiVersion === 'v1') return [`namespace ${object.metadata.name}`];
+  if (isNamespace(object)) return [`namespace ${object.metadata.name}`];
   const served = isCustomResourceDefinition(object) ? servedByDefinition(object) : undefined;
   return served === undefined ? [] : [`kind ${served.group}/${served.kind}`];
 }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { applicationSyncOptions, ignoresExtraneous, resourceSyncOptions, type ApplicationSyncOptions, type ResourceSyncOptions } from './sync-options.ts';
+import {
+  applicationSyncOptions,
+  ignoresExtraneous,
+  isClientSide,
+  resourceSyncOptions,
+  type ApplicationSyncOptions,
+  type ResourceSyncOptions,
+} from './sync-options.ts';
 import type { KubeObject } from './object.ts';
 
 const object = (options?: string): KubeObject => ({
@@ -26,6 +33,9 @@ describe('of the application', () => {
     [[' RespectIgnoreDifferences=true '], { respectIgnoreDifferences: true }],
     [['PrunePropagationPolicy=background'], { prunePropagation: 'Background' }],
     [['PrunePropagationPolicy=sideways'], { prunePropagation: 'Foreground' }],
+    [['DryRunFirst=always'], { dryRunFirst: 'always' }],
+    [['DryRunFirst=never'], { dryRunFirst: 'never' }],
+    [['DryRunFirst=sometimes'], { dryRunFirst: 'multi-step' }],
     [['FailOnSharedResource=true', 'ClientSideApplyMigration=false'], { failOnSharedResource: true, clientSideApplyMigration: false }],
   ])('%j', (list, expected) => {
     expect(applicationSyncOptions(list)).toMatchObject(expected);
@@ -63,6 +73,16 @@ describe('of one object, its annotation wins', () => {
   ])('%j with %j', (list, annotation, expected) => {
     expect(resourceSyncOptions(object(annotation), applicationSyncOptions(list))).toMatchObject(expected);
   });
+});
+
+test.each<[string[], string | undefined, boolean]>([
+  [[], undefined, false],
+  [['ServerSideApply=false'], undefined, true],
+  [['ServerSideApply=false'], 'ServerSideApply=true', false],
+  [['Validate=false'], undefined, true],
+  [['Validate=false', 'ServerSideApply=true'], undefined, false],
+])('%j with %j asks for client-side semantics: %s', (list, annotation, expected) => {
+  expect(isClientSide(resourceSyncOptions(object(annotation), applicationSyncOptions(list)))).toBe(expected);
 });
 
 test('IgnoreExtraneous is a compare option', () => {

@@ -3,6 +3,8 @@ import type { KubeObject } from './object.ts';
 
 /** `when-confirmed`: only after somebody said so on the Application (`=confirm`). */
 export type Permission = 'always' | 'never' | 'when-confirmed';
+/** Which syncs are tried in a server-side dry run, all of it, before anything is written. */
+export type DryRunFirst = 'always' | 'multi-step' | 'never';
 export type PropagationPolicy = 'Foreground' | 'Background' | 'Orphan';
 
 /** `spec.syncPolicy.syncOptions` together with the operation's own, as far as they are about the whole application (B040–B049). */
@@ -13,6 +15,8 @@ export interface ApplicationSyncOptions {
   respectIgnoreDifferences: boolean;
   clientSideApplyMigration: boolean;
   prunePropagation: PropagationPolicy;
+  /** Plumbline's own: `DryRunFirst=…`. Default: syncs of more than one wave or phase, or with a hook. */
+  dryRunFirst: DryRunFirst;
   /** What an object may override with its annotation. */
   defaults: ResourceSyncOptions;
 }
@@ -43,6 +47,7 @@ export function applicationSyncOptions(...lists: readonly (readonly string[] | u
     respectIgnoreDifferences: given.has('RespectIgnoreDifferences=true'),
     clientSideApplyMigration: !given.has('ClientSideApplyMigration=false'),
     prunePropagation: ({ background: 'Background', foreground: 'Foreground', orphan: 'Orphan' } as const)[policy],
+    dryRunFirst: (['always', 'never'] as const).find((name) => given.has(`DryRunFirst=${name}`)) ?? 'multi-step',
     defaults: overridden(nothingAsked, given),
   };
 }
@@ -76,6 +81,13 @@ function overridden(base: ResourceSyncOptions, given: ReadonlySet<string>): Reso
     skipDryRunOnMissingResource: flag(given, 'SkipDryRunOnMissingResource') ?? base.skipDryRunOnMissingResource,
   };
 }
+
+/**
+ * Whether an object is applied as kubectl's client-side apply does it: where somebody said so, and where fields are not
+ * validated, since the server refuses unknown fields of a server-side apply whatever one asks for (Kubernetes 1.34).
+ */
+export const isClientSide = ({ serverSideApply, validate }: ResourceSyncOptions): boolean =>
+  serverSideApply === false || (serverSideApply === undefined && !validate);
 
 /** When both are given, the one that does less harm: false. */
 function flag(given: ReadonlySet<string>, name: string): boolean | undefined {

@@ -1,7 +1,7 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import { AppError, blobScope, canonicalJson } from '@plumbline/contracts';
 import type { Clock, ManifestSetObject, ManifestsEvent, Metrics, renderManifests, ReplyOf } from '@plumbline/contracts';
-import { manifestSecretContext, manifestSetOf } from './domain/manifest-set.ts';
+import { manifestSecretContext, manifestSetOf } from '@plumbline/manifests';
 import { fitsRepository, fitsSurroundings, traceOf } from './domain/trace.ts';
 import type { EnginePool } from './engine/engine-pool.ts';
 import type { EngineAnswer } from './engine/engine-process.ts';

@@ -91,7 +91,12 @@ export const limits = {
   /** How long an applied sync waits for health unless the installation or the application says otherwise. */
   healthTimeoutMs: 300_000,
   treeNodesMax: 20_000,
-  /** How long the previous run of a hook may take to go away. */
-  hookDeletionMs: 10_000,
-  hookDeletionPollMs: 50,
+  /** How long what is about to be made anew (the previous run of a hook, a forced replacement) may take to go away. */
+  deletionMs: 10_000,
+  deletionPollMs: 50,
+  /** How long a new kind may take to be served: its objects follow in the same step (argocd-compat B029). */
+  definitionReadyMs: 3_000,
+  definitionReadyPollMs: 50,
+  /** etcd's default for one request: the API server can't store more. */
+  objectBytesMax: 1_572_864,
 } as const;

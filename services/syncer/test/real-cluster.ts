@@ -16,8 +16,9 @@ import type { DesiredObject } from '../src/desired/desired-object.ts';
 import { makeDesiredStates } from '../src/desired/desired-state.ts';
 import type { OperationRecord } from '../src/domain/state.ts';
 import { refOf } from '../src/live/object-ref.ts';
-import type { StepContext, StepOutcome } from '../src/sync/apply-step.ts';
+import type { StepOutcome } from '../src/sync/apply-step.ts';
 import { applyStep } from '../src/sync/apply-step.ts';
+import type { StepContext } from '../src/sync/step-context.ts';
 
 export const instance = 'web';
 
@@ -158,6 +159,7 @@ function stepContext(cluster: RealCluster, all: readonly DesiredObject[], seen: 
     options: applicationSyncOptions(cluster.spec.syncPolicy?.syncOptions),
     desired: (object) => byObject.get(object)!,
     live: (key) => seen.get(key),
+    exists: (key) => seen.get(key) !== undefined,
     forbidden: () => undefined,
     isApplication: () => true,
     assertOwner: () => undefined,

@@ -170,6 +170,8 @@ export type ApplicationEvent =
   | { type: 'SyncFailPhaseStarted'; data: { operationId: string; attempt: number; message: string; canRetry: boolean } }
   /** All steps are done. `healthUntil`: it is not healthy yet, and the operation waits for that until then. */
   | { type: 'SyncApplied'; data: { operationId: string; healthUntil?: string } }
+  /** The next step would delete what has to be confirmed first: the operation waits, and `message` says for what. */
+  | { type: 'SyncConfirmationRequested'; data: { operationId: string; message: string } }
   /** Somebody ends the operation: nothing more is begun, hooks that run are deleted. */
   | { type: 'SyncTerminationRequested'; data: { operationId: string } }
   | { type: 'SyncSucceeded'; data: { operationId: string; revision: string; message: string } }

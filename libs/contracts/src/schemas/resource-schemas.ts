@@ -134,6 +134,7 @@ export const syncOperationSchema = z.object({
       hook: z.object({ force: z.boolean().optional() }).optional(),
     })
     .optional(),
+  localManifests: z.number().optional(),
 });
 
 const groupKinds = z.array(z.object({ group: z.string(), kind: z.string(), name: z.string().optional() }));

@@ -1,6 +1,6 @@
 import { AppError, type Clock } from '@plumbline/contracts';
 import { groupVersionKind, resourceIdOf, resourceKey, type KubeObject, type ManagedFieldsEntry } from '@plumbline/manifests';
-import type { ApplyOptions, DeleteOptions, KindInfo, KubeClient, ObjectRef, WatchOptions } from '../port.ts';
+import type { ApplyOptions, DeleteOptions, KindInfo, KubeClient, ObjectRef, WatchOptions, WriteOptions } from '../port.ts';
 import { changeOf, fieldsOf, isRecord, merge, subtract, union, withoutDropped, type FieldSet } from './field-sets.ts';
 import { hasStatusSubresource, MemoryKinds } from './memory-kinds.ts';
 import { MemoryWatch, type Change } from './memory-watch.ts';
@@ -122,17 +122,17 @@ export class MemoryCluster {
     return this.#store(before, after, kind, dryRun === true);
   }
 
-  mergePatch(ref: ObjectRef, patch: unknown, { fieldManager }: { fieldManager: string }): KubeObject {
+  mergePatch(ref: ObjectRef, patch: unknown, { fieldManager, dryRun }: WriteOptions): KubeObject {
     const before = this.#require(ref);
     requireVersion({ ...before, metadata: { ...before.metadata, ...(patch as { metadata?: object }).metadata } }, before);
-    return this.#write(before, stored(patched(before, patch) as KubeObject, before), { manager: fieldManager, operation: 'Update' });
+    return this.#write(before, stored(patched(before, patch) as KubeObject, before), { manager: fieldManager, operation: 'Update', dryRun });
   }
 
-  replace(object: KubeObject, { fieldManager }: { fieldManager: string }): KubeObject {
+  replace(object: KubeObject, { fieldManager, dryRun }: WriteOptions): KubeObject {
     this.#admit(object);
     const before = this.#require({ ...groupVersionKind(object), ...object.metadata });
     requireVersion(object, before);
-    return this.#write(before, stored(object, before), { manager: fieldManager, operation: 'Update' });
+    return this.#write(before, stored(object, before), { manager: fieldManager, operation: 'Update', dryRun });
   }
 
   /** What a controller writes: `status` only. */

@@ -62,6 +62,8 @@ export function makeApplicationCommands(parts: ApplicationCommandsParts): Applic
 async function sync(parts: ApplicationCommandsParts, asker: Asker, name: string, request: SyncRequest): Promise<Application> {
   const { kube, namespace, catalogue, commands } = parts;
   findApplication(catalogue, asker.caller, name, 'sync');
+  // What no commit has is more than a sync (argocd-compat B101).
+  if (request.manifests != null && request.manifests.length > 0) findApplication(catalogue, asker.caller, name, 'override');
   const { infos: _, manifests: __, ...parameters } = request;
   return commands.carryOut(commandOf(parts, asker, 'sync', { name, parameters }), () =>
     deciding(async () => {

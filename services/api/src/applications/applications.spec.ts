@@ -119,7 +119,7 @@ describe('a sync operation', () => {
       { revision: 'v1' },
       'Cannot sync to v1: auto-sync currently set to HEAD',
     ],
-    ['manifests are sent', web, { manifests: ['x'] }, 'not supported'],
+    ['manifests are sent', { ...web, spec: { ...web.spec, syncPolicy: { automated: {} } } }, { manifests: ['{}'] }, 'Cannot use local sync'],
   ])('is refused when %s', (_, app, body, message) => {
     expect(() => ask(app, body)).toThrow(message);
   });
@@ -127,6 +127,8 @@ describe('a sync operation', () => {
   it('may be a dry run of another revision, or a sync of the one that is set', () => {
     const automated = { ...web, spec: { ...web.spec, syncPolicy: { automated: {} } } };
     expect(ask(automated, { revision: 'v1', dryRun: true }).sync?.revision).toBe('v1');
+    expect(ask(automated, { manifests: ['{}'], dryRun: true }).sync?.manifests).toEqual(['{}']);
+    expect(ask(web, { manifests: ['{}'] }).sync?.manifests).toEqual(['{}']);
     expect(ask(automated, { revision: 'HEAD' }).sync?.revision).toBe('HEAD');
     expect(ask({ ...web, spec: { ...web.spec, syncPolicy: { automated: { enabled: false } } } }, { revision: 'v1' }).sync?.revision).toBe('v1');
   });

@@ -50,6 +50,7 @@ const types: Readonly<Record<ApplicationEventType, true>> = {
   SyncStepCompleted: true,
   SyncFailPhaseStarted: true,
   SyncApplied: true,
+  SyncConfirmationRequested: true,
   SyncTerminationRequested: true,
   SyncSucceeded: true,
   SyncFailed: true,

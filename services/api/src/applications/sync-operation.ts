@@ -10,7 +10,6 @@ export function syncOperation(application: Application, request: SyncRequest, us
   const { metadata, spec } = application;
   if (metadata.deletionTimestamp !== undefined) throw new AppError('failed-precondition', `application ${metadata.name} is being deleted`);
   if (isBusy(application)) throw new AppError('failed-precondition', 'another operation is already in progress');
-  if (request.manifests != null && request.manifests.length > 0) throw new AppError('unsupported', 'syncing local manifests is not supported: commit them');
   if (request.revisions != null && request.revisions.length > 0) throw new AppError('unsupported', 'a revision per source is not supported yet');
 
   const target = spec.source === undefined ? 'HEAD' : refOf(spec.source);
@@ -19,6 +18,10 @@ export function syncOperation(application: Application, request: SyncRequest, us
   if (isAutomated && request.dryRun !== true && revision !== '' && revision !== target) {
     throw new AppError('failed-precondition', `Cannot sync to ${revision}: auto-sync currently set to ${target}`);
   }
+
+  const manifests = request.manifests ?? [];
+  if (isAutomated && request.dryRun !== true && manifests.length > 0)
+    throw new AppError('failed-precondition', 'Cannot use local sync when Automatic Sync Policy is enabled unless for dry run');
 
   const options = Array.isArray(request.syncOptions) ? request.syncOptions : request.syncOptions?.items;
   const syncOptions = options ?? spec.syncPolicy?.syncOptions;
@@ -30,6 +33,7 @@ export function syncOperation(application: Application, request: SyncRequest, us
     ...(request.resources == null || request.resources.length === 0 ? {} : { resources: request.resources }),
     ...(syncOptions === undefined ? {} : { syncOptions }),
     ...(request.strategy == null ? {} : { syncStrategy: request.strategy }),
+    ...(manifests.length === 0 ? {} : { manifests }),
   };
   return withoutNulls({
     sync,

@@ -1,7 +1,7 @@
 import { AppError, canonicalJson } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { nothingIgnored } from '@plumbline/manifests';
+import { isClientSide, nothingIgnored } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import { limits } from '../limits.ts';
 import { dryRun } from './dry-run.ts';
@@ -9,6 +9,7 @@ import type { Ignoring, Seen } from './ignoring.ts';
 import type { Judgement } from './judge.ts';
 import type { MemoStore } from './memo.ts';
 import { memoOf, substanceOf } from './memo.ts';
+import { patchDryRun } from './patch-dry-run.ts';
 import type { Verification } from './verification.ts';
 
 /** What is held against each other in one look. */
@@ -21,7 +22,7 @@ export interface Look {
 }
 
 export interface AskingOptions {
-  kube: Pick<KubeClient, 'apply' | 'get'>;
+  kube: Pick<KubeClient, 'apply' | 'get' | 'mergePatch'>;
   memos: MemoStore;
   ignoring: Ignoring;
   verification: Verification;
@@ -47,7 +48,7 @@ export function makeAsking({ kube, memos, ignoring, verification, keyedHash, onD
   const askNow = async (look: Look, basis: string): Promise<Judgement> => {
     const { desired, live, seen, schema } = look;
     onDryRun?.();
-    const judgement = withProblems(await dryRun(desired, live, { kube, ignoring }), seen.problems);
+    const judgement = withProblems(await (isClientSide(desired.options) ? patchDryRun : dryRun)(desired, live, { kube, ignoring }), seen.problems);
     verification.done(desired.key);
     const memo = judgement.status === 'Synced' ? memoOf(desired, live, seen.object, { keyedHash, schema }) : undefined;
     if (memo !== undefined) memos.set(desired.key, memo);
@@ -81,8 +82,8 @@ export function makeAsking({ kube, memos, ignoring, verification, keyedHash, onD
 export const withProblems = (judgement: Judgement, problems: readonly string[]): Judgement => (problems.length === 0 ? judgement : { ...judgement, problems });
 
 /** What of the desired side a judgement is about. */
-export function manifestBasis({ hash, ignored, respectsIgnored, adopts }: DesiredObject): string {
-  const adopting = adopts === false ? '-' : adopts.join();
+export function manifestBasis({ hash, ignored, respectsIgnored, adopts, options }: DesiredObject): string {
+  const adopting = `${adopts === false ? '-' : adopts.join()}${isClientSide(options) ? ' client-side' : ''}`;
   return ignored === nothingIgnored ? `${hash} ${adopting}` : `${hash} ${adopting} ${respectsIgnored} ${canonicalJson(ignored)}`;
 }
 

@@ -25,7 +25,7 @@ export interface Judgement {
 }
 
 export interface JudgeOptions {
-  kube: Pick<KubeClient, 'apply' | 'get'>;
+  kube: Pick<KubeClient, 'apply' | 'get' | 'mergePatch'>;
   memos: MemoStore;
   clock: Clock;
   keyedHash(value: string): string;

@@ -1,6 +1,6 @@
 import { canonicalJson } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
-import { canonicalFields, nothingIgnored, ownEntry, valuesAt } from '@plumbline/manifests';
+import { canonicalFields, isClientSide, nothingIgnored, ownEntry, valuesAt } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import { fieldManager } from '../field-managers.ts';
 
@@ -33,7 +33,8 @@ export interface MemoBasis {
 /** The memo that this live object would have; undefined when we own nothing of it. `seen`: it, without what is ignored. */
 export function memoOf(desired: DesiredObject, live: KubeObject, seen: KubeObject, { keyedHash, schema }: MemoBasis): Memo | undefined {
   const entry = ownEntry(live, fieldManager.objects, 'Apply');
-  if (entry?.fieldsV1 === undefined) return undefined;
+  // Ownership says nothing about what is applied client-side.
+  if (entry?.fieldsV1 === undefined || isClientSide(desired.options)) return undefined;
   // Paths in terms of one version say nothing about a document of another.
   const values = isOfVersion(live, entry.apiVersion) ? valuesAt(seen, entry.fieldsV1, desired.object) : contentOf(seen);
   return {

@@ -10,6 +10,7 @@ import {
   classify,
   ignoredOf,
   images,
+  isClientSide,
   prepare,
   resourceIdOf,
   resourceKey,
@@ -204,7 +205,7 @@ function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery
         options: own,
         ignored: ignoredOf(object, rules.rules, globMatches),
         respectsIgnored: options.respectIgnoreDifferences,
-        adopts: options.clientSideApplyMigration && own.serverSideApply !== false && !own.replace ? migrationManagers(application) : false,
+        adopts: options.clientSideApplyMigration && !isClientSide(own) && !own.replace ? migrationManagers(application) : false,
         ...(files.has(fileKey(object)) ? { file: files.get(fileKey(object))! } : {}),
       },
     ];

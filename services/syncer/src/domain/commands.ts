@@ -51,11 +51,15 @@ export type ApplicationCommand =
       results: readonly ResourceResult[];
       now: number;
       canRetry: boolean;
+      /** The whole operation was refused before anything of it was done: why. */
+      refusal?: string;
       /** After the last step, of what was applied; absent: the sync doesn't wait for it. */
       health?: AwaitedHealth;
     }
   /** The operation is applied and waits for this. */
   | { type: 'JudgeHealth'; operationId: string; health: AwaitedHealth; now: number }
+  /** The next step waits until somebody confirms what it deletes. */
+  | { type: 'RequestConfirmation'; operationId: string; message: string }
   /** Somebody wants the operation to end. */
   | { type: 'TerminateSync'; operationId: string }
   | { type: 'FailSync'; operationId: string; phase: 'Failed' | 'Error'; message: string; now: number; canRetry: boolean }

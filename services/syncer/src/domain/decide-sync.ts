@@ -63,9 +63,11 @@ export function completeStep(command: Command<'CompleteStep'>, state: Declared):
     return [...completed, ...failSync({ type: 'FailSync', operationId, phase: 'Failed', now: command.now, ...operation.failing }, operation)];
   }
   if (failed.length > 0) {
-    const { now, canRetry } = command;
-    const message = `one or more objects failed to apply, reason: ${reasons(failed)}`;
-    if (operation.onFailure.length > 0) return [...completed, { type: 'SyncFailPhaseStarted', data: { operationId, attempt, message, canRetry } }];
+    const { now, canRetry, refusal } = command;
+    const message = `${refusal ?? 'one or more objects failed to apply'}, reason: ${reasons(failed)}`;
+    // Of an operation that was refused nothing was done: there is nothing to clean up after.
+    if (refusal === undefined && operation.onFailure.length > 0)
+      return [...completed, { type: 'SyncFailPhaseStarted', data: { operationId, attempt, message, canRetry } }];
     return [...completed, ...failSync({ type: 'FailSync', operationId, phase: 'Failed', message, now, canRetry }, operation)];
   }
   return isLast ? [...completed, ...applied(command, operation)] : completed;
@@ -107,6 +109,12 @@ export const supersededWhenApplied = ({ operationId, revision }: OperationRecord
   type: 'SyncSucceeded',
   data: { operationId, revision, message: `applied; superseded by ${by} before it was healthy` },
 });
+
+/** Said once, however often the step is looked at. */
+export function requestConfirmation({ operationId, message }: Command<'RequestConfirmation'>, { operation }: Declared): ApplicationEvent[] {
+  const isNews = operation?.operationId === operationId && operation.phase === 'Running' && operation.message !== message;
+  return isNews ? [{ type: 'SyncConfirmationRequested', data: { operationId, message } }] : [];
+}
 
 /** Twice is once; what has ended has ended. */
 export function terminateSync({ operationId }: Command<'TerminateSync'>, { operation }: Declared): ApplicationEvent[] {

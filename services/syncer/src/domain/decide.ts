@@ -2,7 +2,7 @@ import type { ApplicationEvent, ResourceHealth } from '@plumbline/contracts';
 import { canonicalJson, resourceChanges, resourceRefKey } from '@plumbline/contracts';
 import { decideAutoSync, decideHealLastGood } from './auto-sync.ts';
 import type { ApplicationCommand } from './commands.ts';
-import { completeStep, failSync, judgeHealth, requestSync, runningOperation, startSync, terminateSync } from './decide-sync.ts';
+import { completeStep, failSync, judgeHealth, requestConfirmation, requestSync, runningOperation, startSync, terminateSync } from './decide-sync.ts';
 import { comparisonEvents, driftData, healthEvents } from './parts.ts';
 import type { ApplicationState, Comparison, Declared } from './state.ts';
 import { isSyncing } from './state.ts';
@@ -35,6 +35,8 @@ export function decide(command: ApplicationCommand, state: ApplicationState): Ap
       return completeStep(command, state);
     case 'JudgeHealth':
       return judgeHealth(command, state);
+    case 'RequestConfirmation':
+      return requestConfirmation(command, state);
     case 'TerminateSync':
       return terminateSync(command, state);
     case 'FailSync':

@@ -93,9 +93,9 @@ export interface Attempt extends Pick<OperationRecord, 'revision' | 'manifestSet
 /** It has objects to apply or hooks to wait for; one that is applied and waits for health is not in anybody's way. */
 export const isSyncing = (operation: OperationRecord | undefined): boolean => operation?.phase === 'Running' && operation.healthUntil === undefined;
 
-/** About the whole application and for real: neither a dry run nor a part by hand. */
+/** About the whole application and for real: neither a dry run, nor a part by hand, nor manifests that no commit has. */
 export const isWhole = ({ operation, trigger }: OperationRecord): boolean =>
-  operation.dryRun !== true && !(trigger === 'manual' && operation.resources !== undefined);
+  operation.dryRun !== true && operation.localManifests === undefined && !(trigger === 'manual' && operation.resources !== undefined);
 
 export const initialState: ApplicationState = { status: 'unseen' };
 
@@ -201,6 +201,8 @@ function advance(operation: OperationRecord, event: ApplicationEvent, at: string
       const { healthUntil } = event.data;
       return healthUntil === undefined ? running : { ...running, healthUntil, message: 'applied' };
     }
+    case 'SyncConfirmationRequested':
+      return { ...running, message: event.data.message };
     case 'SyncTerminationRequested':
       return { ...running, isTerminating: true };
     case 'SyncStepCompleted':

@@ -39,8 +39,10 @@ export function makeLateWrites(clock: Clock, found: (object: KubeObject, write: 
   const endsAt = clock() + limits.lateWriteMs;
   const keys = new Map<string, KeyWrites>();
 
+  const keyOf = (object: KubeObject): string => resourceKey(resourceIdOf(object));
+
   const judge = (object: KubeObject): void => {
-    const key = resourceKey(resourceIdOf(object));
+    const key = keyOf(object);
     const { inFlight, versions, isUncertain, waiting } = keys.get(key) ?? { inFlight: 0, versions: new Set(), isUncertain: false, waiting: [] };
     const resourceVersion = object.metadata.resourceVersion ?? '';
     if (isUncertain || versions.has(resourceVersion)) return;
@@ -51,9 +53,8 @@ export function makeLateWrites(clock: Clock, found: (object: KubeObject, write: 
     }
   };
 
-  const writing = async (object: KubeObject, write: () => Promise<KubeObject>): Promise<KubeObject> => {
+  const writing = async (key: string, write: () => Promise<KubeObject>): Promise<KubeObject> => {
     if (clock() > endsAt) return write();
-    const key = resourceKey(resourceIdOf(object));
     const known = keys.get(key) ?? { inFlight: 0, versions: new Set(), isUncertain: false, waiting: [] };
     keys.set(key, known);
     known.inFlight++;
@@ -75,13 +76,16 @@ export function makeLateWrites(clock: Clock, found: (object: KubeObject, write: 
       discover: (options) => kube.discover(options),
       get: (ref) => kube.get(ref),
       list: (kind, options) => kube.list(kind, options),
-      mergePatch: (ref, patch, options) => kube.mergePatch(ref, patch, options),
       delete: (ref, options) => kube.delete(ref, options),
       watch: (options) => kube.watch(options),
       close: () => kube.close(),
-      create: (object, options) => (options?.dryRun === true ? kube.create(object, options) : writing(object, () => kube.create(object, options))),
-      apply: (object, options) => (options.dryRun === true ? kube.apply(object, options) : writing(object, () => kube.apply(object, options))),
-      replace: (object, options) => writing(object, () => kube.replace(object, options)),
+      create: (object, options) => (options?.dryRun === true ? kube.create(object, options) : writing(keyOf(object), () => kube.create(object, options))),
+      apply: (object, options) => (options.dryRun === true ? kube.apply(object, options) : writing(keyOf(object), () => kube.apply(object, options))),
+      replace: (object, options) => (options.dryRun === true ? kube.replace(object, options) : writing(keyOf(object), () => kube.replace(object, options))),
+      mergePatch: (ref, patch, options) =>
+        options.dryRun === true
+          ? kube.mergePatch(ref, patch, options)
+          : writing(resourceKey({ namespace: '', ...ref }), () => kube.mergePatch(ref, patch, options)),
     }),
     changed(before, after) {
       if (clock() > endsAt) return keys.clear();

@@ -1,7 +1,8 @@
 import type { Application, Operation, SyncOperation } from '@plumbline/contracts';
-import { AppError, canonicalJson, ensureRevision, refOf } from '@plumbline/contracts';
+import { AppError, blobScope, canonicalJson, ensureRevision, refOf } from '@plumbline/contracts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
+import { localManifestSet } from '../desired/local-manifests.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { canBeNamed } from '../domain/parts.ts';
 import { isSyncing } from '../domain/state.ts';
@@ -98,7 +99,7 @@ function assertNameable({ sync: { resources = [] } = {} }: Operation): void {
 type Asked = { revision: string; manifestSet: string };
 
 function adopted(application: Application, { sync = {} }: Operation, revision: string): SyncOperation {
-  const { resources, prune, dryRun, syncStrategy } = sync;
+  const { resources, prune, dryRun, syncStrategy, manifests = [] } = sync;
   const syncOptions = sync.syncOptions ?? application.spec.syncPolicy?.syncOptions;
   return {
     revision,
@@ -107,6 +108,7 @@ function adopted(application: Application, { sync = {} }: Operation, revision: s
     ...(resources === undefined ? {} : { resources: canBeNamed(resources) ? resources : [] }),
     ...(syncStrategy === undefined ? {} : { syncStrategy }),
     ...(syncOptions === undefined ? {} : { syncOptions }),
+    ...(manifests.length === 0 ? {} : { localManifests: manifests.length }),
   };
 }
 
@@ -125,6 +127,13 @@ function operationSetAt(application: Application): string {
 
 /** The commit that is asked for: the one that the source points to, unless another was named. */
 async function revisionOf(entry: Entry, operation: Operation, desired: DesiredState, target: Target, context: ReconcileContext): Promise<Asked> {
+  const local = operation.sync?.manifests ?? [];
+  if (local.length > 0) {
+    assertMayBeLocal(entry.resource, operation);
+    const set = localManifestSet(local, desired.sourceType, context.sealer);
+    await context.blobs.put(blobScope.manifests, [set]);
+    return { revision: target.commit, manifestSet: set.id };
+  }
   const source = sourceOf(entry.resource);
   const asked = operation.sync?.revision;
   if (asked === undefined || asked === '' || asked === target.commit || asked === refOf(source))
@@ -133,4 +142,11 @@ async function revisionOf(entry: Entry, operation: Operation, desired: DesiredSt
   const state = declaredState(entry);
   if (state === undefined) throw new AppError('internal', `application ${entry.key} is not declared`);
   return { revision: commit, manifestSet: await context.desired.render(entry.resource, state.sealedSpec, { repository, commit, tree }, false) };
+}
+
+/** Automated sync would bring back what the commit says at once (argocd-compat B101). */
+function assertMayBeLocal({ spec }: Application, { sync }: Operation): void {
+  const automated = spec.syncPolicy?.automated;
+  if (automated === undefined || automated.enabled === false || sync?.dryRun === true) return;
+  throw new AppError('failed-precondition', 'Cannot use local sync when Automatic Sync Policy is enabled unless for dry run');
 }

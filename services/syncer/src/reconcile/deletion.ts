@@ -1,11 +1,22 @@
 import { AppError } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
-import { annotationOf, applicationSyncOptions, isCustomResourceDefinition, managingInstance, resourceSyncOptions, syncWave } from '@plumbline/manifests';
+import {
+  annotation,
+  annotationOf,
+  applicationSyncOptions,
+  isCustomResourceDefinition,
+  managingInstance,
+  resourceIdOf,
+  resourceKey,
+  resourceSyncOptions,
+  syncWave,
+} from '@plumbline/manifests';
 import { inBatches } from '../concurrency.ts';
 import type { Declared } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
 import { limits } from '../limits.ts';
 import { refOf } from '../live/object-ref.ts';
+import { isApproved } from '../sync/prune.ts';
 import type { Entry } from './entry.ts';
 import type { ReconcileContext } from './context.ts';
 
@@ -32,6 +43,15 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
     }
     const left = deletable(entry, context);
     await entry.log.execute([{ type: 'StartDeletion', cascade, resources: left.length }]);
+    const unconfirmed = left.filter((object) => isUnconfirmed(object, entry));
+    if (unconfirmed.length > 0) {
+      context.log.info('the deletion of an application waits until somebody confirms it', {
+        application: entry.key,
+        annotation: annotation.deletionApproved,
+        resources: unconfirmed.slice(0, 5).map((object) => resourceKey(resourceIdOf(object))),
+      });
+      return;
+    }
     if (left.length > 0) return deleteLastWave(left, finalizer.endsWith('/background') ? 'Background' : 'Foreground', context);
     await removeFinalizer(entry, finalizer, context);
     return;
@@ -49,6 +69,13 @@ function deletable(entry: Entry, context: ReconcileContext): KubeObject[] {
     const isKept = resourceSyncOptions(object, options).delete === 'never' || annotationOf(object, 'helm.sh/resource-policy') === 'keep';
     return isKept ? [] : [object];
   });
+}
+
+/** `Delete=confirm`: nothing is deleted until the Application says so, since its own deletion began (argocd-compat B023). */
+function isUnconfirmed(object: KubeObject, { resource }: Entry): boolean {
+  const options = applicationSyncOptions(resource.spec.syncPolicy?.syncOptions);
+  const { annotations, deletionTimestamp } = resource.metadata;
+  return resourceSyncOptions(object, options).delete === 'when-confirmed' && !isApproved(annotations?.[annotation.deletionApproved], deletionTimestamp ?? '');
 }
 
 /** Waves go in reverse; the watch wakes us when the last object of one has gone. */

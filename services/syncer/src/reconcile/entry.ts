@@ -31,6 +31,8 @@ export interface Entry {
   doubtedKinds?: ReadonlySet<string>;
   /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing that is as it should be. */
   applied?: { step: string; outcome: StepOutcome };
+  /** The attempt whose whole plan was looked at and found good. */
+  rehearsed?: string;
   /** While objects are written: leaves it before the next one. */
   interrupt?: () => void;
   /** Refresh annotation that was seen and is being served. */

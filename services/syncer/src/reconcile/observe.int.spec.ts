@@ -68,7 +68,9 @@ function clusterWithDoubts(): { cluster: Cluster; doubt(isAway: boolean): Promis
 }
 
 function desiredOf(...objects: KubeObject[]): DesiredState {
-  const desired = objects.map((object) => ({ key: resourceKey(resourceIdOf(object)), object }) as DesiredObject);
+  const desired = objects.map(
+    (object) => ({ key: resourceKey(resourceIdOf(object)), object, options: { skipDryRunOnMissingResource: false } }) as DesiredObject,
+  );
   return { manifestSet: 'm', sourceType: 'Directory', objects: desired, byKey: new Map(desired.map((one) => [one.key, one])), images: [], warnings: [] };
 }
 

@@ -44,6 +44,8 @@ export async function watchEverythingOf(
 
 async function kindsListed(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
   const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
+  // Of a kind that something else may yet bring (argocd-compat B017): its objects fail at their wave, if it didn't.
+  for (const { object, options } of desired.objects) if (options.skipDryRunOnMissingResource) brought.add(`${groupVersionKind(object).group}/${object.kind}`);
   const wanted = new Map(desired.objects.map(({ object }) => [placeOf(resourceIdOf(object)), object]));
   const told = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])];
   const had = new Set([...told, ...[...cluster.managedBy(entry.instance)].map(parseResourceKey)].map(placeOf));

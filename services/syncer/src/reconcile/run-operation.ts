@@ -1,15 +1,16 @@
 import type { ResourceResult } from '@plumbline/contracts';
-import type { KubeObject, Step } from '@plumbline/manifests';
-import { applicationSyncOptions } from '@plumbline/manifests';
+import type { Discovery } from '@plumbline/kube';
+import type { ApplicationSyncOptions, KubeObject, Step } from '@plumbline/manifests';
+import { annotation, applicationSyncOptions } from '@plumbline/manifests';
 import type { ApplicationCommand, AwaitedHealth } from '../domain/commands.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { isSyncing } from '../domain/state.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
-import { fieldManager } from '../field-managers.ts';
 import { healthTimeoutMs, syncSettings } from '../settings/sync-settings.ts';
-import { applyStep } from '../sync/apply-step.ts';
-import { endedHooks } from '../sync/hooks.ts';
-import { refOf } from '../live/object-ref.ts';
+import { createdNamespace } from '../sync/created-namespace.ts';
+import { doStep } from '../sync/do-step.ts';
+import { endedHooks, heldHooks, releaseHook, removeHook } from '../sync/hooks.ts';
+import type { StepContext } from '../sync/step-context.ts';
 import type { Plan } from '../sync/operation.ts';
 import { appliedHealth, desiredIndex, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from '../sync/operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
@@ -34,6 +35,7 @@ export async function advanceOperation(
   const operation = runningAfter(entry, commands);
   if (operation === undefined) {
     await entry.log.execute(commands, why);
+    await releaseHooks(entry, context);
     context.wakeups.arrange(entry.key, entry.log.state);
     return;
   }
@@ -109,7 +111,11 @@ async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context
     const index = operation.stepsCompleted;
     const isLast = index + 1 >= steps.length;
     const step = steps[index] ?? { phase: 'Sync' as const, wave: 0, objects: [], prune: [] };
-    const outcome = await applyOnce(entry, desired, step, operation, context);
+    const outcome = await applyOnce(entry, desired, { step, steps }, operation, context);
+    if (outcome.waiting !== undefined) {
+      await entry.log.execute([{ type: 'RequestConfirmation', operationId: operation.operationId, message: outcome.waiting }], why);
+      return;
+    }
     const isFailed = outcome.results.some((result) => result.status === 'SyncFailed');
     let results: readonly ResourceResult[] = outcome.results;
     if (!isFailed && operation.operation.dryRun !== true) {
@@ -127,6 +133,7 @@ async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context
       results,
       now: context.clock(),
       canRetry: outcome.canRetry,
+      ...(outcome.refusal === undefined ? {} : { refusal: outcome.refusal }),
       ...(health === undefined ? {} : { health }),
     };
     const seen = isLast || isFailed ? await comparedAfter(entry, desired, operation, context) : [];
@@ -145,6 +152,7 @@ async function settle(entry: Entry, desired: DesiredState, context: ReconcileCon
     await deleteEndedHooks(desired, operation, context);
     context.wake(entry);
   }
+  await releaseHooks(entry, context);
   context.wakeups.arrange(entry.key, entry.log.state);
 }
 
@@ -158,55 +166,69 @@ async function comparedAfter(entry: Entry, desired: DesiredState, operation: Ope
 async function applyOnce(
   entry: Entry,
   desired: DesiredState,
-  step: Step,
+  { step, steps }: { step: Step; steps: readonly Step[] },
   operation: OperationRecord,
   context: ReconcileContext,
 ): Promise<NonNullable<Entry['applied']>['outcome']> {
   const name = `${operation.operationId} ${operation.attempt} ${operation.stepsCompleted}`;
   if (entry.applied?.step === name) return entry.applied.outcome;
   context.assertOwner();
-  const { cluster, judge, world } = context;
   const options = applicationSyncOptions(operation.operation.syncOptions ?? entry.resource.spec.syncPolicy?.syncOptions);
-  const discovery = await cluster.kube.discover();
-  if (operation.stepsCompleted === 0 && options.createNamespace && operation.operation.dryRun !== true) await ensureNamespace(entry, desired, context);
-  const outcome = await untilTerminated(entry, (assertNotTerminated) =>
-    applyStep(step, {
-      kube: cluster.kube,
-      judge,
-      operation,
-      instance: entry.instance,
-      options,
-      desired: desiredIndex(desired),
-      live: (key) => cluster.state.row(key)?.object,
-      forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
-      isApplication: context.isApplication,
-      assertOwner() {
-        context.assertOwner();
-        assertNotTerminated();
-      },
-      observe: (object) => cluster.state.observe(object),
-    }),
-  );
-  entry.applied = { step: name, outcome };
+  const exists = (key: string): boolean => context.cluster.state.row(key) !== undefined;
+  const namespace = options.createNamespace ? createdNamespace(entry.resource, { manifest: (key) => desired.byKey.has(key), live: exists }) : undefined;
+  const discovery = await context.cluster.kube.discover();
+  const rehearsed = `${operation.operationId} ${operation.attempt}`;
+  const outcome = await untilTerminated(entry, (assertNotTerminated) => {
+    const stepContext = stepContextOf(entry, desired, { operation, options, discovery, assertNotTerminated }, context);
+    return doStep(step, { steps, namespace, isRehearsed: entry.rehearsed === rehearsed, rehearsed: () => (entry.rehearsed = rehearsed) }, stepContext);
+  });
+  if (outcome.waiting === undefined) entry.applied = { step: name, outcome };
   return outcome;
+}
+
+function stepContextOf(
+  entry: Entry,
+  desired: DesiredState,
+  given: { operation: OperationRecord; options: ApplicationSyncOptions; discovery: Discovery; assertNotTerminated(): void },
+  context: ReconcileContext,
+): StepContext {
+  const { cluster, judge, world } = context;
+  const approvedAt = entry.resource.metadata.annotations?.[annotation.deletionApproved];
+  return {
+    kube: cluster.kube,
+    judge,
+    operation: given.operation,
+    instance: entry.instance,
+    options: given.options,
+    ...(approvedAt === undefined ? {} : { deletionApprovedAt: approvedAt }),
+    desired: desiredIndex(desired, given.options),
+    live: liveIn(context),
+    exists: (key) => cluster.state.row(key) !== undefined,
+    forbidden: projectVerdict(entry.resource, world, namespacedBy(given.discovery)),
+    isApplication: context.isApplication,
+    assertOwner() {
+      context.assertOwner();
+      given.assertNotTerminated();
+    },
+    observe: (object) => cluster.state.observe(object),
+  };
 }
 
 /** Hooks whose delete policy says that they go with the outcome. Left behind by a crash, the next run replaces them. */
 async function deleteEndedHooks(desired: DesiredState, operation: OperationRecord | undefined, context: ReconcileContext): Promise<void> {
   if (operation === undefined || operation.operation.dryRun === true) return;
-  for (const { object, key } of endedHooks(desired.objects, operation)) {
-    const uid = context.cluster.state.row(key)?.uid;
-    if (uid !== undefined) await context.cluster.kube.delete(refOf(object), { propagationPolicy: 'Background', uid });
+  for (const { key } of endedHooks(desired.objects, operation)) {
+    const live = context.cluster.state.row(key)?.object;
+    if (live !== undefined) await removeHook(live, context.cluster.kube);
   }
 }
 
-/** `CreateNamespace=true`: the destination namespace, unless the manifests bring it. It is never pruned. */
-async function ensureNamespace(entry: Entry, desired: DesiredState, context: ReconcileContext): Promise<void> {
-  const { namespace } = entry.resource.spec.destination;
-  if (namespace === undefined || namespace === '') return;
-  const key = `/Namespace//${namespace}`;
-  const metadata = entry.resource.spec.syncPolicy?.managedNamespaceMetadata;
-  if (desired.byKey.has(key) || (metadata === undefined && context.cluster.state.row(key) !== undefined)) return;
-  const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, ...metadata } };
-  context.cluster.state.observe(await context.cluster.kube.apply(object, { fieldManager: fieldManager.namespace }));
+/** The finalizer of a hook goes when its end is recorded. */
+async function releaseHooks(entry: Entry, context: ReconcileContext): Promise<void> {
+  const operation = declaredState(entry)?.operation;
+  if (operation === undefined) return;
+  for (const hook of heldHooks(operation, liveIn(context))) {
+    context.assertOwner();
+    await releaseHook(hook, context.cluster.kube);
+  }
 }

@@ -4,7 +4,7 @@ import { applicationSyncOptions } from '@plumbline/manifests';
 import { expect, test } from 'vitest';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
-import type { StepContext } from './apply-step.ts';
+import type { StepContext } from './step-context.ts';
 import { applyStep } from './apply-step.ts';
 
 const configMap = (name: string): KubeObject => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'ns', uid: `uid-${name}` } });
@@ -23,7 +23,7 @@ function losingTheCluster(last: number): { context: StepContext; written: string
     operation: { operation: { prune: true } } as unknown as OperationRecord,
     instance: 'web',
     options: applicationSyncOptions(undefined),
-    desired: (object: KubeObject) => ({ key: object.metadata.name, object, options: {} }) as unknown as DesiredObject,
+    desired: (object: KubeObject) => ({ key: object.metadata.name, object, options: { validate: true } }) as unknown as DesiredObject,
     live: () => undefined,
     forbidden: () => undefined,
     isApplication: () => false,

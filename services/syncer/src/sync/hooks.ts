@@ -1,13 +1,12 @@
-import { AppError } from '@plumbline/contracts';
+import { AppError, resourceRefKey } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { annotationOf, health, hookDeletePolicies, hookFinalizer } from '@plumbline/manifests';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { annotationOf, hasHookFinalizer, health, hookDeletePolicies, hookFinalizer } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
-import { limits } from '../limits.ts';
 import { refOf } from '../live/object-ref.ts';
+import { deleteAndWait } from './delete-and-wait.ts';
 
 /** On each hook: the attempt that made it, so that a syncer that was restarted meanwhile doesn't run it twice. */
 const runAnnotation = 'plumbline.dev/hook-run';
@@ -17,35 +16,65 @@ const runOf = ({ operationId, attempt, stepsCompleted }: OperationRecord): strin
 export const isOfThisRun = (live: KubeObject | undefined, operation: OperationRecord): boolean =>
   live !== undefined && annotationOf(live, runAnnotation) === runOf(operation);
 
+/**
+ * The hook as it is made: it says which run it is of, and carries the finalizer that keeps it, and with it its result,
+ * until that is recorded (argocd-compat B011).
+ */
 export function markedWithRun(desired: DesiredObject, operation: OperationRecord): DesiredObject {
   const { object } = desired;
   const annotations = { ...object.metadata.annotations, [runAnnotation]: runOf(operation) };
-  return { ...desired, object: { ...object, metadata: { ...object.metadata, annotations } } };
+  const finalizers = [...new Set([...(object.metadata.finalizers ?? []), hookFinalizer])];
+  return { ...desired, object: { ...object, metadata: { ...object.metadata, annotations, finalizers } } };
 }
 
-/** A hook of an earlier run is deleted before this one is made, unless its policy says that it stays. */
-export async function prepareHook(desired: DesiredObject, live: KubeObject | undefined, kube: KubeClient): Promise<void> {
-  if (live === undefined || !hookDeletePolicies(desired.object).includes('BeforeHookCreation')) return;
-  const ref = refOf(desired.object);
-  const { uid } = live.metadata;
-  await kube.delete(ref, { propagationPolicy: 'Background', ...(uid === undefined ? {} : { uid }) });
-  for (let waitedMs = 0; waitedMs < limits.hookDeletionMs; waitedMs += limits.hookDeletionPollMs) {
-    const now = await kube.get(ref);
-    if (now === undefined || now.metadata.uid !== uid) return;
-    await sleep(limits.hookDeletionPollMs);
-  }
-  throw new AppError('unavailable', `the hook of the run before is still being deleted after ${limits.hookDeletionMs / 1000} s: look at its finalizers`, {
-    retry: 'later',
-  });
+/** A hook of an earlier run is deleted before this one is made. */
+export async function prepareHook(live: KubeObject, kube: KubeClient): Promise<void> {
+  await releaseHook(live, kube);
+  await deleteAndWait(live, kube);
 }
+
+/** Whether what is there of a hook goes before it runs again: unless its policy says that it stays (argocd-compat B009). */
+export const isReplaced = (desired: DesiredObject, live: KubeObject | undefined): live is KubeObject =>
+  live !== undefined && hookDeletePolicies(desired.object).includes('BeforeHookCreation');
 
 /** Deletes a hook at once: its finalizer is only there to keep its result. */
 export async function removeHook(live: KubeObject, kube: KubeClient): Promise<void> {
+  const { uid } = live.metadata;
+  await releaseHook(live, kube);
+  await kube.delete(refOf(live), { propagationPolicy: 'Background', ...(uid === undefined ? {} : { uid }) });
+}
+
+/** Takes the hook's finalizer off; nothing, when the object is gone or another one. */
+export async function releaseHook(live: KubeObject, kube: KubeClient): Promise<void> {
   const { uid, finalizers = [] } = live.metadata;
-  const others = finalizers.filter((finalizer) => finalizer !== hookFinalizer);
-  const ref = refOf(live);
-  if (others.length < finalizers.length) await kube.mergePatch(ref, { metadata: { uid, finalizers: others } }, { fieldManager: fieldManager.objects });
-  await kube.delete(ref, { propagationPolicy: 'Background', ...(uid === undefined ? {} : { uid }) });
+  if (!hasHookFinalizer(live)) return;
+  try {
+    const others = finalizers.filter((finalizer) => finalizer !== hookFinalizer);
+    await kube.mergePatch(refOf(live), { metadata: { uid, finalizers: others } }, { fieldManager: fieldManager.objects });
+  } catch (error) {
+    if (!['not-found', 'conflict'].includes(AppError.from(error).code)) throw error;
+  }
+}
+
+/**
+ * Hooks of this operation whose end is recorded and that still carry the finalizer. Asked at every look, so that a
+ * process that was killed in between leaves none behind, where it would keep a namespace from being deleted.
+ */
+export function heldHooks(operation: OperationRecord, live: (key: string) => KubeObject | undefined): KubeObject[] {
+  const held = new Map<string, KubeObject>();
+  for (const result of operation.results) {
+    if (result.hookType === undefined) continue;
+    const key = resourceRefKey(result);
+    const now = live(key);
+    if (now !== undefined && hasHookFinalizer(now) && isOver(now, operation)) held.set(key, now);
+  }
+  return [...held.values()];
+}
+
+function isOver(hook: KubeObject, { operationId, attempt, stepsCompleted, phase }: OperationRecord): boolean {
+  const [id, ofAttempt, ofStep] = (annotationOf(hook, runAnnotation) ?? '').split(' ');
+  if (id !== operationId) return false;
+  return phase !== 'Running' || Number(ofAttempt) < attempt || Number(ofStep) < stepsCompleted;
 }
 
 export type HookOutcome = 'running' | 'succeeded' | 'failed';

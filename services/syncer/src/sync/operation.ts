@@ -1,11 +1,12 @@
 import type { ResourceResult, SyncStepHead } from '@plumbline/contracts';
 import { resourceRefKey } from '@plumbline/contracts';
-import type { Health, KubeObject, Step } from '@plumbline/manifests';
+import type { ApplicationSyncOptions, Health, KubeObject, Step } from '@plumbline/manifests';
 import {
   applicationHealth,
   applicationSyncOptions,
   hookName,
   ignoresHealth,
+  isClientSide,
   planSteps,
   resourceIdOf,
   resourceKey,
@@ -152,8 +153,13 @@ export function appliedHealth(
   return applicationHealth(judged);
 }
 
-/** Finds the desired object again by which a plan's object was made. */
-export function desiredIndex(desired: DesiredState): (object: KubeObject) => DesiredObject {
-  const index = new Map(desired.objects.map((one) => [one.object, one]));
+/** Finds the desired object again by which a plan's object was made, with the options of this operation. */
+export function desiredIndex(desired: DesiredState, options: ApplicationSyncOptions): (object: KubeObject) => DesiredObject {
+  const index = new Map(
+    desired.objects.map((one) => {
+      const own = resourceSyncOptions(one.object, options);
+      return [one.object, { ...one, options: own, adopts: isClientSide(own) || own.replace ? (false as const) : one.adopts }];
+    }),
+  );
   return (object) => index.get(object)!;
 }

@@ -1,13 +1,11 @@
 import { AppError } from '@plumbline/contracts';
 import type { ManifestSet, ManifestSetObject } from '@plumbline/contracts';
-import { foldStringData } from '@plumbline/manifests';
-import type { KubeObject } from '@plumbline/manifests';
+import { annotation } from './annotations.ts';
+import type { KubeObject } from './object.ts';
+import { foldStringData } from './prepare.ts';
 
 /** Context that Secret values are sealed with. What is sealed is the base64 text, as it stands in `data`. */
 export const manifestSecretContext = 'manifest-secret';
-
-/** kubectl's copy of the whole object: of a Secret, it holds the values. */
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** What is stored: the rendered objects, with every value of a Secret sealed (`stringData` folded into `data` first). */
 export function manifestSetOf(sourceType: ManifestSet['sourceType'], rendered: readonly ManifestSetObject[], seal: (base64: string) => string): ManifestSet {
@@ -25,7 +23,8 @@ function sealSecret({ manifest, file }: ManifestSetObject, seal: (base64: string
   const where = `${file === undefined ? '' : `${file}: `}Secret ${metadata.name}`;
   const { stringData = null } = manifest;
   if (typeof stringData !== 'object' || Array.isArray(stringData)) throw new AppError('manifest-invalid', `${where}: stringData is not a map`);
-  const { [lastApplied]: _, ...annotations } = metadata.annotations ?? {};
+  // kubectl's copy of the whole object: of a Secret, it holds the values.
+  const { [annotation.lastApplied]: _, ...annotations } = metadata.annotations ?? {};
   return {
     ...rest,
     metadata: metadata.annotations === undefined ? metadata : { ...metadata, annotations },

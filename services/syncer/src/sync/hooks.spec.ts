@@ -1,0 +1,66 @@
+import type { ResourceResult } from '@plumbline/contracts';
+import type { KubeObject } from '@plumbline/manifests';
+import { expect, test } from 'vitest';
+import type { DesiredObject } from '../desired/desired-object.ts';
+import type { OperationRecord } from '../domain/state.ts';
+import { heldHooks, hookOutcome, isReplaced, markedWithRun } from './hooks.ts';
+
+const finalizer = 'argocd.argoproj.io/hook-finalizer';
+const operation = { operationId: 'op', attempt: 0, stepsCompleted: 1, phase: 'Running' } as OperationRecord;
+const job = (more: Partial<KubeObject['metadata']> = {}, status: object = {}): KubeObject => ({
+  apiVersion: 'batch/v1',
+  kind: 'Job',
+  metadata: { name: 'migrate', namespace: 'ns', ...more },
+  status,
+});
+const made = (at: Partial<OperationRecord>): KubeObject =>
+  markedWithRun({ object: job({ finalizers: ['example.org/own'] }) } as unknown as DesiredObject, { ...operation, ...at }).object;
+const result = { group: 'batch', version: 'v1', kind: 'Job', namespace: 'ns', name: 'migrate', hookType: 'PreSync' } as ResourceResult;
+
+test('a hook carries the finalizer from the beginning, beside its own (B011)', () => {
+  expect(made({}).metadata.finalizers).toEqual(['example.org/own', finalizer]);
+});
+
+test.each<[string, KubeObject | undefined, Partial<OperationRecord>, boolean]>([
+  ['of a step that is over', made({ stepsCompleted: 0 }), {}, true],
+  ['of the step that runs (a hook of several phases has a result already)', made({ stepsCompleted: 1 }), {}, false],
+  ['of the last step, when the operation has ended', made({ stepsCompleted: 1 }), { phase: 'Succeeded' }, true],
+  ['of an earlier attempt', made({ stepsCompleted: 1 }), { attempt: 1, stepsCompleted: 0 }, true],
+  ['of another operation', made({ stepsCompleted: 0 }), { operationId: 'other' }, false],
+  ['that lost its finalizer', job(), {}, false],
+  ['that is gone', undefined, {}, false],
+])('a hook %s', (_, live, at, isHeld) => {
+  const held = heldHooks({ ...operation, ...at, results: [result] }, () => live);
+  expect(held).toEqual(isHeld ? [live] : []);
+});
+
+test('what is no hook is never released', () => {
+  const { hookType: _, ...resource } = result;
+  expect(heldHooks({ ...operation, results: [resource] }, () => made({ stepsCompleted: 0 }))).toEqual([]);
+});
+
+test.each<[string | undefined, boolean]>([
+  [undefined, true],
+  ['BeforeHookCreation', true],
+  ['HookSucceeded', false],
+  ['HookSucceeded,BeforeHookCreation', true],
+])('policy %s replaces the one before: %s (B009)', (policy, expected) => {
+  const annotations: Record<string, string> = policy === undefined ? {} : { 'argocd.argoproj.io/hook-delete-policy': policy };
+  const desired = { object: job({ annotations }) } as unknown as DesiredObject;
+  expect(isReplaced(desired, job())).toBe(expected);
+  expect(isReplaced(desired, undefined)).toBe(false);
+});
+
+const condition = (type: string): object => ({ conditions: [{ type, status: 'True' }] });
+
+// B012; a hook that something deletes while it carries the finalizer is judged by what it did.
+test.each<[string, KubeObject, string]>([
+  ['complete', job({}, condition('Complete')), 'succeeded'],
+  ['failed', job({}, condition('Failed')), 'failed'],
+  ['running', job(), 'running'],
+  ['suspended', { ...job({}, condition('Suspended')), spec: { suspend: true } }, 'running'],
+  ['complete and being deleted', job({ deletionTimestamp: '2030-01-01T00:00:00Z', finalizers: [finalizer] }, condition('Complete')), 'succeeded'],
+  ['without a health check', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } }, 'succeeded'],
+])('a hook that is %s has %s', (_, live, expected) => {
+  expect(hookOutcome(job(), live)).toBe(expected);
+});

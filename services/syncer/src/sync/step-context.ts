@@ -1,0 +1,27 @@
+import type { KubeClient } from '@plumbline/kube';
+import type { ApplicationSyncOptions, KubeObject } from '@plumbline/manifests';
+import type { Judge } from '../compare/judge.ts';
+import type { DesiredObject } from '../desired/desired-object.ts';
+import type { OperationRecord } from '../domain/state.ts';
+
+/** What the steps of one operation are done with. */
+export interface StepContext {
+  kube: KubeClient;
+  judge: Judge;
+  operation: OperationRecord;
+  instance: string;
+  options: ApplicationSyncOptions;
+  /** Somebody approved deletions that have to be confirmed, at this moment (RFC 3339). */
+  deletionApprovedAt?: string;
+  desired(object: KubeObject): DesiredObject;
+  live(key: string): KubeObject | undefined;
+  /** Whether the cluster has an object of this key, of whomever. */
+  exists(key: string): boolean;
+  /** Why the project forbids an object, if it does: asked immediately before each write. */
+  forbidden(object: KubeObject): string | undefined;
+  /** Whether an application of that instance name exists. */
+  isApplication(instance: string): boolean;
+  /** Throws when this process may not write to the cluster any more. */
+  assertOwner(): void;
+  observe(object: KubeObject): void;
+}
