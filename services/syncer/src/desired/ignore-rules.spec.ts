@@ -33,6 +33,28 @@ test('the rules of the application and of the installation, with where each is w
   expect(ignoreSettingsOf(settings)).toHaveLength(5);
 });
 
+test('the older way: one map of all customizations', () => {
+  const text = `apps/Deployment:
+  health.lua: return {}
+  ignoreDifferences: |
+    jsonPointers: [/spec/replicas]
+Service:
+  ignoreDifferences: "jqPathExpressions: [.spec.clusterIP]"
+batch/Job:
+  ignoreDifferences: "jsonPointers: no list"
+v1/Nothing:
+`;
+  const { rules, problems } = ignoreRulesOf(application, { 'resource.customizations': text });
+  expect(rules.slice(1)).toMatchObject([
+    { group: 'apps', kind: 'Deployment', jsonPointers: ['/spec/replicas'], source: 'argocd-cm resource.customizations apps/Deployment' },
+    { group: '', kind: 'Service', jqPathExpressions: ['.spec.clusterIP'] },
+  ]);
+  expect(problems).toEqual([expect.stringContaining('argocd-cm resource.customizations batch/Job is not understood')]);
+  expect(ignoreRulesOf(application, { 'resource.customizations': '- a' }).problems).toEqual([
+    expect.stringContaining('argocd-cm resource.customizations is not understood'),
+  ]);
+});
+
 test.each(['jsonPointers: /spec', '- a\n- b', '{', 'a: &a [*a, *a]\njsonPointers: [{}]', '!!js/function "x"'])(
   '%j is said to be wrong, and ignores nothing',
   (text) => {

@@ -13,10 +13,13 @@ export interface IgnoreRules {
 }
 
 const prefix = 'resource.customizations.ignoreDifferences.';
+/** The older way to write the same: one map of `<group>/<Kind>`. */
+const together = 'resource.customizations';
 
 /**
  * The rules of an application and of its installation: `spec.ignoreDifferences`, and of argocd-cm
- * `resource.customizations.ignoreDifferences.all` and `….<group>_<Kind>` (argocd-compat B065).
+ * `resource.customizations.ignoreDifferences.all` and `….<group>_<Kind>` (argocd-compat B065), and `ignoreDifferences` in the
+ * map `resource.customizations`.
  */
 export function ignoreRulesOf(application: Application, settings: Data): IgnoreRules {
   const own = (application.spec.ignoreDifferences ?? []).map((rule, index): IgnoreRule => ({ ...rule, source: `spec.ignoreDifferences[${index}]` }));
@@ -25,7 +28,8 @@ export function ignoreRulesOf(application: Application, settings: Data): IgnoreR
 }
 
 /** Of argocd-cm only what is about ignoring: another setting makes no other state. */
-export const ignoreSettingsOf = (settings: Data): [string, string][] => Object.entries(settings).filter(([name]) => name.startsWith(prefix));
+export const ignoreSettingsOf = (settings: Data): [string, string][] =>
+  Object.entries(settings).filter(([name]) => name.startsWith(prefix) || name === together);
 
 const rulesOfSettings = new WeakMap<Data, IgnoreRules>();
 
@@ -35,9 +39,10 @@ function systemRules(settings: Data): IgnoreRules {
   const rules: IgnoreRule[] = [];
   const problems: string[] = [];
   for (const [name, text] of ignoreSettingsOf(settings)) {
-    const rule = systemRule(name, text);
-    if (typeof rule === 'string') problems.push(rule);
-    else rules.push(rule);
+    for (const rule of name === together ? rulesTogether(text) : [systemRule(`argocd-cm ${name}`, groupKindOf(name.slice(prefix.length)), text)]) {
+      if (typeof rule === 'string') problems.push(rule);
+      else rules.push(rule);
+    }
   }
   const answer = { rules, problems };
   rulesOfSettings.set(settings, answer);
@@ -52,11 +57,25 @@ const written = z
   })
   .nullable();
 
-function systemRule(name: string, text: string): IgnoreRule | string {
-  const source = `argocd-cm ${name}`;
+const writtenTogether = z.record(z.string(), z.object({ ignoreDifferences: z.string().optional() }).nullable()).nullable();
+
+function rulesTogether(text: string): (IgnoreRule | string)[] {
+  try {
+    return Object.entries(writtenTogether.parse(parse(text, { logLevel: 'error' })) ?? {}).flatMap(([name, customization]) => {
+      if (customization?.ignoreDifferences === undefined) return [];
+      const slash = name.indexOf('/');
+      const meant = slash < 0 ? { group: '', kind: name } : { group: name.slice(0, slash), kind: name.slice(slash + 1) };
+      return [systemRule(`argocd-cm ${together} ${name}`, meant, customization.ignoreDifferences)];
+    });
+  } catch {
+    return [`argocd-cm ${together} is not understood and ignores nothing: it has to be a YAML map of <group>/<Kind>`];
+  }
+}
+
+function systemRule(source: string, meant: { group: string; kind: string }, text: string): IgnoreRule | string {
   try {
     const { jsonPointers = [], jqPathExpressions = [], managedFieldsManagers = [] } = written.parse(parse(text, { logLevel: 'error' })) ?? {};
-    return { ...groupKindOf(name.slice(prefix.length)), jsonPointers, jqPathExpressions, managedFieldsManagers, source };
+    return { ...meant, jsonPointers, jqPathExpressions, managedFieldsManagers, source };
   } catch {
     return `${source} is not understood and ignores nothing: it has to be YAML with lists jsonPointers, jqPathExpressions or managedFieldsManagers`;
   }

@@ -235,6 +235,22 @@ describe('RespectIgnoreDifferences', () => {
     expect((await cluster.live(job(name, 'b', 2)))!['spec']).toMatchObject({ parallelism: 2 });
   });
 
+  test('an object that Force makes anew is made of the whole manifest', async () => {
+    const job = (name: string, image: string): KubeObject => ({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name, annotations: { 'argocd.argoproj.io/sync-options': 'Force=true' } },
+      spec: { suspend: true, parallelism: 4, template: { spec: { restartPolicy: 'Never', containers: [{ name: 'a', image }] } } },
+    });
+    const name = newName();
+    respecting({ group: 'batch', kind: 'Job', jsonPointers: ['/spec/parallelism'] });
+    await cluster.sync(job(name, 'a'));
+    const before = await cluster.live(job(name, 'a'));
+    await cluster.sync(job(name, 'b'));
+    const after = await cluster.live(job(name, 'b'));
+    expect([after?.metadata.uid === before?.metadata.uid, after?.['spec']]).toEqual([false, expect.objectContaining({ parallelism: 4 })]);
+  });
+
   test('when the rule goes, the manifest counts again and nobody holds the field', async () => {
     const name = newName();
     await cluster.sync(deployment(name, { replicas: 7 }));
