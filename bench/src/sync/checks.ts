@@ -25,6 +25,21 @@ export const isDone =
     return isHealthy(application) && isSyncedTo(commit)(application) && operationState?.phase === 'Succeeded' && operationState.syncResult?.revision === commit;
   };
 
+/** Of a Deployment of one replica: the one with this image is available, and no other is left. */
+export const isRolledOut =
+  (image: string) =>
+  (deployment: KubeObject): boolean => {
+    const { spec, status = {} } = deployment as {
+      spec?: { template: { spec: { containers: { image: string }[] } } };
+      status?: { observedGeneration?: number; replicas?: number; updatedReplicas?: number; availableReplicas?: number };
+    };
+    const { observedGeneration, replicas, updatedReplicas, availableReplicas } = status;
+    const isSeen = spec?.template.spec.containers[0]?.image === image && observedGeneration === deployment.metadata['generation'];
+    return isSeen && replicas === 1 && updatedReplicas === 1 && availableReplicas === 1;
+  };
+
+export const inNamespace = (object: KubeObject, namespace: string): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace } });
+
 /** Of a ConfigMap. */
 export const hasValue =
   (value: number) =>

@@ -5,7 +5,7 @@ import { countRequests, requestsSince } from './api-requests.ts';
 import { startCounting } from './processes.ts';
 
 import { onStage } from './stage.ts';
-import { isHealthy, isSynced } from './checks.ts';
+import { inNamespace, isHealthy, isSynced } from './checks.ts';
 
 /** As many as a client keeps connections to one API server. */
 const lanes = 32;
@@ -73,8 +73,6 @@ async function writeBare(platform: RunningPlatform, names: readonly string[]): P
 }
 
 const seconds = (from: number, to: number): number => rounded((to - from) / 1000);
-
-const inNamespace = (object: KubeObject, namespace: string): KubeObject => ({ ...object, metadata: { ...object.metadata, namespace } });
 
 function isAvailable(deployment: KubeObject): boolean {
   const { status, metadata } = deployment as { status?: { availableReplicas?: number; observedGeneration?: number }; metadata: { generation?: number } };
