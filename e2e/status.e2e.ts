@@ -188,6 +188,15 @@ test('the status says what is missing, what has to be confirmed, where it can be
   await lab.thenApplicationIs({ sync: 'OutOfSync' });
   await lab.whenApplicationIsPatched({ operation: { sync: {} } });
   await lab.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
-  const namespace = await lab.kube.get({ group: '', version: 'v1', kind: 'Namespace', name: lab.namespace });
-  expect(namespace!.metadata.labels).toMatchObject({ team: 'checkout' });
+  const labels = async () => (await lab.kube.get({ group: '', version: 'v1', kind: 'Namespace', name: lab.namespace }))?.metadata.labels;
+  expect(await labels()).toMatchObject({ team: 'checkout' });
+
+  // Where syncs are automated, one starts for it; that it may not prune is no reason not to.
+  await lab.whenApplicationIsPatched({ spec: { syncPolicy: { automated: {}, managedNamespaceMetadata: { labels: { team: 'payment' } } } } });
+  const { data } = await lab.thenEvent('SyncRequested', (event) => (event.data as { trigger: string }).trigger === 'automated');
+  const { operationId } = data as { operationId: string };
+  await lab.thenEvent('SyncSucceeded', (event) => (event.data as { operationId: string }).operationId === operationId);
+  await lab.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  expect(await labels()).toMatchObject({ team: 'payment' });
+  expect((await lab.ownEvents()).filter(({ type }) => type === 'DriftDetected')).toEqual([]);
 });

@@ -192,6 +192,12 @@ const cases: [what: string, events: ApplicationEvent[], sentence: string, next: 
     /^Sync it/,
   ],
   [
+    'other metadata for the namespace',
+    [declared(), compared([web], { status: 'OutOfSync' })],
+    'Out of sync since 12:01 UTC: every object is as Git says, but the namespace has not got the metadata of spec.syncPolicy.managedNamespaceMetadata yet.',
+    /^Sync it/,
+  ],
+  [
     'objects left over',
     [declared({}), compared([web, extra(service)])],
     'Out of sync since 12:01 UTC because Service default/web is no longer in Git; automated prune is off.',

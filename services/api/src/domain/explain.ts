@@ -166,6 +166,11 @@ function ofWanted(since: string, story: Story, { commit }: Surroundings): Answer
       sentence: sentence(`${since}: ${forbidden.message}`),
       next: 'Allow the kind in the project (AppProject), or take the object out of the manifests.',
     };
+  if (different.length === 0)
+    return {
+      sentence: `${since}: every object is as Git says, but the namespace has not got the metadata of spec.syncPolicy.managedNamespaceMetadata yet.`,
+      next: isAutomated(story) ? 'An automated sync starts in a moment.' : 'Sync it.',
+    };
   if (toPrune.length === different.length && toPrune.length > 0) {
     const isPruned = story.declared?.what.spec.syncPolicy?.automated?.prune === true;
     return {

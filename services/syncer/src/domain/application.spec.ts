@@ -117,6 +117,21 @@ describe('automated sync', () => {
       .when(autoSync({ automated: {} }))
       .thenNothing());
 
+  test('starts for the metadata of the namespace, too, which is no drift; once', () => {
+    const other = compared('r1', [deployment]);
+    const changed: ApplicationEvent[] = [{ ...other, data: { ...other.data, status: 'OutOfSync' } as never }];
+    const before = [declared, compared('r1', [deployment])];
+    given(before)
+      .when({ type: 'RecordComparison', comparison: { ...comparison('r1', [deployment]), status: 'OutOfSync' }, drift: [] })
+      .thenTypes(['ApplicationCompared']);
+    given([...before, ...changed])
+      .when(autoSync({ automated: {} }))
+      .thenTypes(['SyncRequested']);
+    given([...before, ...changed, requested('a', 'r1'), started('a'), applied('a'), succeeded('a', 'r1')])
+      .when(autoSync({ automated: {} }))
+      .thenNothing();
+  });
+
   test('an empty render never prunes everything', () => {
     const empty = [declared, compared('r1', [extra(deployment), extra(service)])];
     const skipped = given(empty).when(autoSync()).thenTypes(['AutoSyncSkipped']);

@@ -5,7 +5,7 @@ import { canBeNamed, driftData } from './parts.ts';
 import { wouldPruneEverything } from './prune-guard.ts';
 import { supersededWhenApplied } from './decide-sync.ts';
 import type { Attempt, Comparison, Declared, OperationRecord } from './state.ts';
-import { isSyncing, isWhole } from './state.ts';
+import { isAboutNamespace, isSyncing, isWhole } from './state.ts';
 
 type AutoSync = Extract<ApplicationCommand, { type: 'AutoSync' }>;
 
@@ -21,7 +21,7 @@ export function decideAutoSync(command: AutoSync, state: Declared): ApplicationE
 
   const prune = automated.prune === true;
   const outOfSync = comparison.resources.filter((resource) => resource.status === 'OutOfSync' && resource.hook !== true);
-  if (!prune && outOfSync.every((resource) => resource.requiresPruning === true)) return [];
+  if (!prune && !isAboutNamespace(comparison) && outOfSync.every((resource) => resource.requiresPruning === true)) return [];
   if (prune && automated.allowEmpty !== true && wouldPruneEverything(comparison.resources)) {
     return skip(state, comparison, 'would-prune-everything', `Skipping sync attempt to ${comparison.revision}: auto-sync will wipe out all resources`);
   }

@@ -5,7 +5,7 @@ import type { ApplicationCommand } from './commands.ts';
 import { completeStep, failSync, judgeHealth, requestConfirmation, requestSync, runningOperation, startSync, terminateSync } from './decide-sync.ts';
 import { comparisonEvents, driftData, healthEvents } from './parts.ts';
 import type { ApplicationState, Comparison, Declared } from './state.ts';
-import { isSyncing } from './state.ts';
+import { isAboutNamespace, isSyncing } from './state.ts';
 
 type Command<T extends ApplicationCommand['type']> = Extract<ApplicationCommand, { type: T }>;
 
@@ -72,7 +72,7 @@ function recordComparison(command: Command<'RecordComparison'>, state: Declared)
   // Another commit with the same manifests is the same desired state.
   const drifted =
     before?.manifestSet === comparison.manifestSet && before.status === 'Synced' && comparison.status === 'OutOfSync' && !isSyncing(state.operation);
-  if (!drifted) return compared;
+  if (!drifted || isAboutNamespace(comparison)) return compared;
   return [{ type: 'DriftDetected', data: driftData(comparison.revision, drift) }, ...compared];
 }
 

@@ -93,6 +93,10 @@ export interface Attempt extends Pick<OperationRecord, 'revision' | 'manifestSet
 /** It has objects to apply or hooks to wait for; one that is applied and waits for health is not in anybody's way. */
 export const isSyncing = (operation: OperationRecord | undefined): boolean => operation?.phase === 'Running' && operation.healthUntil === undefined;
 
+/** Out of sync although every object is as it should be: the specification wants other metadata for the namespace. */
+export const isAboutNamespace = ({ status, resources }: Comparison): boolean =>
+  status === 'OutOfSync' && resources.every((resource) => resource.status === 'Synced');
+
 /** About the whole application and for real: neither a dry run, nor a part by hand, nor manifests that no commit has. */
 export const isWhole = ({ operation, trigger }: OperationRecord): boolean =>
   operation.dryRun !== true && operation.localManifests === undefined && !(trigger === 'manual' && operation.resources !== undefined);
