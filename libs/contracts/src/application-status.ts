@@ -279,12 +279,13 @@ export function shownStatus(status: ApplicationStatus): Omit<ApplicationStatus, 
   return shown;
 }
 
-/** Partial syncs, dry runs and local manifests deployed nothing that one could roll back to (argocd-compat B028). */
+/** Partial syncs, dry runs and local manifests deploy nothing that one could roll back to (argocd-compat B028). */
+export const deploysCommit = ({ dryRun, resources, localManifests }: SyncOperation): boolean =>
+  dryRun !== true && resources === undefined && localManifests === undefined;
+
 function appendHistory(status: ApplicationStatus, at: string): RevisionHistory[] {
   const operation = status.operationState;
-  if (operation === undefined) return status.history;
-  const { dryRun, resources, localManifests } = operation.operation.sync;
-  if (dryRun === true || resources !== undefined || localManifests !== undefined) return status.history;
+  if (operation === undefined || !deploysCommit(operation.operation.sync)) return status.history;
   const limit = status.historyLimit ?? historyLimitDefault;
   if (limit <= 0) return [];
   const last = status.history.at(-1);

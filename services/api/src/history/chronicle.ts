@@ -1,5 +1,5 @@
 import { normalizeRepositoryUrl } from '@plumbline/policy';
-import { parseApplicationStream } from '@plumbline/contracts';
+import { deploysCommit, parseApplicationStream } from '@plumbline/contracts';
 import type { KnownEvent, RecordedEvent } from '@plumbline/contracts';
 import type { Consumer, ProjectionTable, SqlExecutor } from '@plumbline/event-log';
 import { prepared } from '@plumbline/event-log';
@@ -126,7 +126,7 @@ async function record(recorded: RecordedEvent, cover: StoryParts['cover'], tx: S
       return;
     case 'SyncRequested': {
       const { operationId, revision, trigger, initiatedBy, operation } = event.data;
-      const isPartial = operation.dryRun === true || operation.resources !== undefined;
+      const isPartial = !deploysCommit(operation);
       const about = [stream, position, operationId, revision, trigger, JSON.stringify(initiatedBy), isPartial, operation.dryRun === true, at];
       await tx.query(requestedSql, about);
       return;

@@ -104,7 +104,12 @@ const compared = (n: number, status: 'Synced' | 'OutOfSync'): KnownEvent => ({
   type: 'ApplicationCompared',
   data: { revision: commit(n), manifestSet: `set-${n}`, sourceType: 'Directory', status, resources: [{ ...web, status }], images: [], conditions: [] },
 });
-const sync = (n: number, username: string, outcome: 'Succeeded' | 'Failed' | 'AppliedThenFailed' = 'Succeeded', more: { resources?: [] } = {}): KnownEvent[] =>
+const sync = (
+  n: number,
+  username: string,
+  outcome: 'Succeeded' | 'Failed' | 'AppliedThenFailed' = 'Succeeded',
+  more: { resources?: []; localManifests?: number } = {},
+): KnownEvent[] =>
   [
     {
       type: 'SyncRequested',
@@ -343,6 +348,7 @@ describe('the operations of an application', () => {
     await say(stream, declared(id));
     for (let n = 0; n < 24; n++) await sayAll(stream, sync(n, 'bob'));
     await sayAll(stream, sync(24, 'bob', 'AppliedThenFailed'));
+    await sayAll(stream, sync(97, 'ann', 'Succeeded', { localManifests: 1 }));
     await sayAll(stream, sync(98, 'ann', 'Succeeded', { resources: [] }));
     const last = await sayAll(stream, sync(99, 'ann', 'Failed'));
     const page = (await call('/api/v1/applications/busy/history?limit=20')).body;
@@ -359,15 +365,16 @@ describe('the operations of an application', () => {
     });
     expect(Object.keys(page.items[0])).not.toContain('id');
     expect(page.items[1]).not.toHaveProperty('id');
-    expect(page.items[2]).toMatchObject({ id: 24, phase: 'Failed', startedAt: expect.any(String), finishedAt: expect.any(String) });
-    expect(page.items[3]).toMatchObject({ id: 23, phase: 'Succeeded' });
+    expect(page.items[2]).not.toHaveProperty('id');
+    expect(page.items[3]).toMatchObject({ id: 24, phase: 'Failed', startedAt: expect.any(String), finishedAt: expect.any(String) });
+    expect(page.items[4]).toMatchObject({ id: 23, phase: 'Succeeded' });
     const rest = (await call(`/api/v1/applications/busy/history?limit=20&before=${page.next}`)).body;
-    expect(rest.items.map((item: { id: number }) => item.id)).toEqual([6, 5, 4, 3, 2, 1, 0]);
+    expect(rest.items.map((item: { id: number }) => item.id)).toEqual([7, 6, 5, 4, 3, 2, 1, 0]);
     expect(rest).not.toHaveProperty('next');
     const then = (await call(`/api/v1/applications/busy?at=${last}`)).body as { status: { history: { id: number }[] } };
     expect(then.status.history.map((entry) => entry.id)).toEqual(
       page.items
-        .slice(2, 12)
+        .slice(3, 13)
         .map((item: { id: number }) => item.id)
         .toReversed(),
     );

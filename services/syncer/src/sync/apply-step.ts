@@ -59,7 +59,7 @@ export async function applyStep(step: Step, context: StepContext): Promise<StepO
   return outcome;
 }
 
-const isWritten = (done: Done | undefined): boolean => done?.result.status === 'Synced' && /(created|configured)$/.test(done.result.message);
+const isWritten = (done: Done | undefined): boolean => done?.result.status === 'Synced' && / (created|configured)(,|$)/.test(done.result.message);
 
 /** Undefined: there is nothing to say about the object. */
 export async function attempt(
