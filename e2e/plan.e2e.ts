@@ -1,3 +1,4 @@
+import { eventually } from '@plumbline/testing/scenario';
 import { expect, test } from 'vitest';
 import { configMap } from './src/manifests.ts';
 import { useScenarios } from './src/platform.ts';
@@ -109,6 +110,9 @@ test('local manifests take the place of the rendered ones for one sync, and are 
 
   await shop.whenApplicationIsPatched({ spec: { syncPolicy: { automated: {} } } });
   await shop.thenObject('ConfigMap', 'web', (object) => (object['data'] as { a: string }).a === '1');
-  const refused = await sync({ manifests: local('again') });
-  expect([refused.status, JSON.stringify(refused.body)]).toEqual([400, expect.stringContaining('Cannot use local sync')]);
+  await eventually('local manifests are refused', async (note) => {
+    const { status: code, body } = await sync({ manifests: local('again') });
+    note(body);
+    return code === 400 && JSON.stringify(body).includes('Cannot use local sync') ? true : undefined;
+  });
 });

@@ -30,7 +30,8 @@ test(
     expect(shown.conditions).toMatchObject([{ type: 'StatusCutWarning' }]);
     const { status } = await lab.api.get<{ status: ApplicationStatus }>(`/api/v1/applications/${lab.name}`);
     expect(status.resources.filter((resource) => resource.status === 'Synced')).toHaveLength(objectsOfBig);
-    expect(status.operationState!.syncResult.resources).toHaveLength(objectsOfBig);
+    // The namespace is one of them.
+    expect(status.operationState!.syncResult.resources).toHaveLength(objectsOfBig + 1);
 
     const before = (await lab.ownEvents()).length;
     await lab.whenPatchedByHand('ConfigMap', nameOf(1_234), { data: { a: 'by hand' } });
