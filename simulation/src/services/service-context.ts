@@ -12,6 +12,7 @@ import {
   type PostgresEventLog,
   type RunningConsumer,
 } from '@plumbline/event-log';
+import type { CheckpointStore } from '@plumbline/event-log';
 import { makeEventMaker, type ServiceContext } from '@plumbline/platform';
 import type { Plant } from '../plants.ts';
 import type { Faults } from '../faults.ts';
@@ -52,7 +53,7 @@ export function serviceContext<C>(
   const eventLog = outside.plant === 'no-fence' ? unfenced(soundLog) : soundLog;
   const transaction = soundLog.announcing(transactionsOf(databases.poolOf(service)));
   const sound = makePostgresCheckpoints({ schema: schemaOf(service), transaction });
-  const checkpoints: typeof sound = outside.plant === 'skip-checkpoint' ? { ...sound, move: () => Promise.resolve(true) } : sound;
+  const checkpoints: typeof sound = outside.plant === 'skip-checkpoint' ? unmoved(sound) : sound;
   const clock = (): number => Date.now();
   const platform = {
     databaseUrl: '',
@@ -105,4 +106,11 @@ export function serviceContext<C>(
 const unfenced = (log: PostgresEventLog): PostgresEventLog => ({
   ...log,
   append: (batch, { tx } = {}) => log.append(batch, tx === undefined ? {} : { tx }),
+});
+
+/** Checkpoints that stay where they are, whatever is asked for. */
+const unmoved = <Tx>(checkpoints: CheckpointStore<Tx>): CheckpointStore<Tx> => ({
+  ...checkpoints,
+  move: () => Promise.resolve(true),
+  advance: (_tx, _consumer, moves) => Promise.resolve(new Set(moves.map(({ from }) => from.bucket))),
 });
