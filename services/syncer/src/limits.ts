@@ -83,6 +83,8 @@ export const limits = {
    * come by namespace and name.
    */
   sharedValuesMax: 2_000,
+  /** Kinds of which it is remembered whether they are excluded; manifests may name any. */
+  kindsJudgedMax: 10_000,
   /** How often the API server is asked which kinds it serves when nothing says that they changed. */
   discoveryMs: 60_000,
   /** After a definition of kinds changed: pause between looks, and how many, until something else is served. */

@@ -93,11 +93,6 @@ export class ClusterState {
     return (['forbidden', 'pending', 'interrupted'] as const).find((state) => states.includes(state)) ?? 'synced';
   }
 
-  /** `group/Kind` of what is watched. */
-  kinds(): Iterable<string> {
-    return this.#kinds.keys();
-  }
-
   row(key: string): LiveRow | undefined {
     return this.#rows.get(key);
   }

@@ -219,7 +219,9 @@ async function deleteEndedHooks(desired: DesiredState, operation: OperationRecor
   if (operation === undefined || operation.operation.dryRun === true) return;
   for (const { key } of endedHooks(desired.objects, operation)) {
     const live = context.cluster.state.row(key)?.object;
-    if (live !== undefined) await removeHook(live, context.cluster.kube);
+    if (live === undefined) continue;
+    context.assertOwner();
+    await removeHook(live, context.cluster.kube);
   }
 }
 

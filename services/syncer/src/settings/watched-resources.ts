@@ -2,6 +2,7 @@ import { AppError } from '@plumbline/contracts';
 import { compileGlob, plainGlob } from '@plumbline/policy';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { limits } from '../limits.ts';
 
 /** Which kinds are watched and managed: `resource.exclusions` and `resource.inclusions` of argocd-cm (argocd-compat B260). */
 export interface WatchedResources {
@@ -41,9 +42,20 @@ export function watchedResources(data: Readonly<Record<string, string>>, server:
   const inclusions = rulesOf(data, 'resource.inclusions');
   const matches = (rule: Rule, group: string, kind: string): boolean =>
     isAny(rule.apiGroups, group) && (rule.kinds.length === 0 || isAny(rule.kinds, kind)) && (rule.clusters.length === 0 || isAny(rule.clusters, server));
+  const judge = (group: string, kind: string): boolean =>
+    exclusions.some((rule) => matches(rule, group, kind)) || (inclusions !== undefined && !inclusions.some((rule) => matches(rule, group, kind)));
+  // Asked for each object at each look; there are few kinds.
+  const judged = new Map<string, boolean>();
   return {
-    isExcluded: (group, kind) =>
-      exclusions.some((rule) => matches(rule, group, kind)) || (inclusions !== undefined && !inclusions.some((rule) => matches(rule, group, kind))),
+    isExcluded(group, kind) {
+      const name = `${group}/${kind}`;
+      const known = judged.get(name);
+      if (known !== undefined) return known;
+      if (judged.size >= limits.kindsJudgedMax) judged.clear();
+      const isExcluded = judge(group, kind);
+      judged.set(name, isExcluded);
+      return isExcluded;
+    },
   };
 }
 
