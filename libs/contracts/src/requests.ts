@@ -58,6 +58,29 @@ export const renderManifests = {
   }),
 } as const;
 
+/**
+ * syncer → renderer: which of these sealed applications of one repository would render at this tree what they rendered
+ * before. Null: it isn't remembered; `render` tells. Nothing is rendered for it, so a push to a repository that a
+ * thousand applications follow is a few of these and a `render` for each that it changes.
+ */
+export const recallManifests = {
+  service: 'renderer',
+  verb: 'recall',
+  deadlineMs: 10_000,
+  request: z.object({
+    repository: id,
+    commit: id,
+    tree: id,
+    sealedSpecs: z.array(id).min(1).max(256),
+    kubeVersion: z.string().max(64),
+    apiVersions: z.array(z.string().max(256)).max(2000),
+  }),
+  reply: z.object({
+    /** In the order of `sealedSpecs`. */
+    manifestSets: z.array(id.nullable()),
+  }),
+} as const;
+
 /** api → syncer: live state below an application. The answer is a blob id: it may be big. */
 export const describeResourceTree = {
   service: 'syncer',

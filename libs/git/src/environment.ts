@@ -53,22 +53,23 @@ function configuration(options: EnvironmentOptions): [string, string][] {
     ['http.lowSpeedTime', '60'],
   ];
   if (url === undefined || !/^https?:/i.test(url)) return settings;
-  const authorization = basicAuthorization(credentials);
+  const authorization = authorizationOf(credentials);
   if (authorization === undefined) {
     settings.push(['http.followRedirects', 'initial']);
   } else {
     // The header is for this address alone: a redirect would carry it to whoever the server names.
-    settings.push(['http.followRedirects', 'false'], [`http.${withoutUserInfo(url)}.extraHeader`, authorization]);
+    settings.push(['http.followRedirects', 'false'], [`http.${withoutUserInfo(url)}.extraHeader`, `Authorization: ${authorization}`]);
   }
   if (credentials?.insecure === true) settings.push(['http.sslVerify', 'false']);
   return settings;
 }
 
-function basicAuthorization(credentials: GitCredentials | undefined): string | undefined {
+/** The value of the header that carries a login; undefined = none is given. */
+export function authorizationOf(credentials: GitCredentials | undefined): string | undefined {
   if (credentials?.password === undefined && credentials?.username === undefined) return undefined;
   // A token alone: every forge takes it as the password of any user.
   const user = credentials.username ?? 'git';
-  return `Authorization: Basic ${Buffer.from(`${user}:${credentials.password ?? ''}`).toString('base64')}`;
+  return `Basic ${Buffer.from(`${user}:${credentials.password ?? ''}`).toString('base64')}`;
 }
 
 function sshCommand(options: EnvironmentOptions): string {

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { pipeline } from 'node:stream/promises';
 import { AppError } from '@plumbline/contracts';
 import { limits } from './limits.ts';
 
@@ -7,6 +8,8 @@ export interface GitRun {
   env: Readonly<Record<string, string>>;
   timeoutMs: number;
   outputBytesMax: number;
+  /** Its standard input. When it fails, the child is ended and the failure is thrown. */
+  input?: AsyncIterable<Buffer>;
   /** Ends the child: nobody wants the answer any more. */
   signal?: AbortSignal;
 }
@@ -29,15 +32,20 @@ export interface GitResult {
  */
 export function runGit(run: GitRun): Promise<GitResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn('git', run.args, { env: run.env, cwd: run.env['GIT_DIR'], stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn('git', run.args, {
+      env: run.env,
+      cwd: run.env['GIT_DIR'],
+      stdio: [run.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     let stdoutBytes = 0;
     let stderrBytes = 0;
-    let failure: AppError | undefined;
+    let failure: Error | undefined;
     let killTimer: NodeJS.Timeout | undefined;
 
-    const end = (error: AppError): void => {
+    const end = (error: Error): void => {
       if (failure !== undefined) return;
       failure = error;
       killGroup(child.pid, 'SIGTERM');
@@ -51,12 +59,14 @@ export function runGit(run: GitRun): Promise<GitResult> {
     if (run.signal?.aborted === true) abort();
     run.signal?.addEventListener('abort', abort, { once: true });
 
-    child.stdout.on('data', (chunk: Buffer) => {
+    // A child that ends before it has read everything tells by its exit code.
+    if (run.input !== undefined) pipeline(run.input, child.stdin!).catch((error: Error) => isBrokenPipe(error) || end(error));
+    child.stdout!.on('data', (chunk: Buffer) => {
       stdoutBytes += chunk.length;
       if (stdoutBytes <= run.outputBytesMax) stdout.push(chunk);
       else end(new AppError('too-large', `git ${run.args[0]} answered more than ${run.outputBytesMax} bytes and was stopped`));
     });
-    child.stderr.on('data', (chunk: Buffer) => {
+    child.stderr!.on('data', (chunk: Buffer) => {
       if (stderrBytes < limits.errorOutputBytesMax) stderr.push(chunk);
       stderrBytes += chunk.length;
     });
@@ -74,6 +84,8 @@ export function runGit(run: GitRun): Promise<GitResult> {
     });
   });
 }
+
+const isBrokenPipe = (error: Error): boolean => 'code' in error && (error.code === 'EPIPE' || error.code === 'ERR_STREAM_PREMATURE_CLOSE');
 
 function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return;

@@ -8,6 +8,18 @@ export const limits = {
   /** The first fetch of a big repository over a slow line. */
   fetchMs: 600_000,
   fetchRefsMax: 256,
+  /** Of one remote, for conversations without a git process. */
+  connectionsPerRemote: 4,
+  connectMs: 10_000,
+  idleConnectionMs: 60_000,
+  /** Without a byte of an answer. */
+  silenceMs: 60_000,
+  /** Commits that a fetch without a git process says are here. */
+  havesMax: 16,
+  /** After a fetch without a git process failed, git does it for this time. */
+  directPauseMs: 600_000,
+  /** As Git's `fetch.unpackLimit`: packs of fewer objects become loose objects. */
+  unpackObjectsMax: 100,
   setUpMs: 30_000,
   maintenanceMs: 600_000,
   /** Loose objects and packs pile up by one small fetch each; then they are packed again. */

@@ -2,8 +2,10 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { AppError } from '@plumbline/contracts';
 import { simpleGit } from 'simple-git';
+import { DirectRemote } from './direct-remote.ts';
 import { lockedEnvironment } from './environment.ts';
 import { reasonOf, remoteError } from './git-error.ts';
 import { parseCommit } from './git-object.ts';
@@ -24,6 +26,8 @@ export interface MirrorOptions {
   credentials?: () => GitCredentials | undefined;
   /** Allow `file://` remotes: for tests and demonstrations only. */
   allowFile?: boolean;
+  /** Default: `limits.fetchesBetweenMaintenance`. */
+  fetchesBetweenMaintenance?: number;
 }
 
 /**
@@ -48,6 +52,11 @@ class SystemGitMirror implements Mirror {
   /** Fetches and maintenance write to the repository: one at a time. */
   #writing: Promise<unknown> = Promise.resolve();
   #fetches = 0;
+  /** Of HTTP remotes. */
+  readonly #direct: DirectRemote | undefined;
+  /** What each name led to when it was last fetched, the newest last; those in `#unsaved` are not in the repository's refs yet. */
+  readonly #tips = new Map<string, string>();
+  readonly #unsaved = new Set<string>();
   readonly #closed = new AbortController();
 
   constructor(options: MirrorOptions) {
@@ -57,9 +66,13 @@ class SystemGitMirror implements Mirror {
     const env = lockedEnvironment({ dir: this.dir });
     this.#contents = new ObjectReader('--batch', env);
     this.#headers = new ObjectReader('--batch-check', env);
+    if (/^https?:/i.test(this.#url))
+      this.#direct = new DirectRemote({ dir: this.dir, url: this.#url, env, signal: this.#closed.signal, has: (id) => this.has(id) });
   }
 
   async lsRemote(): Promise<RemoteRefs> {
+    const told = await this.#direct?.lsRemote(this.#options.credentials?.());
+    if (told !== undefined) return told;
     const result = await this.#remote(['ls-remote', '--symref', '--', this.#url], limits.lsRemoteMs, limits.lsRemoteBytesMax);
     return parseLsRemote(result.stdout.toString('utf8'));
   }
@@ -107,7 +120,7 @@ class SystemGitMirror implements Mirror {
 
   async close(): Promise<void> {
     this.#closed.abort();
-    await this.#writing;
+    await Promise.all([this.#writing, this.#direct?.close()]);
     this.#contents.close();
     this.#headers.close();
   }
@@ -115,6 +128,26 @@ class SystemGitMirror implements Mirror {
   async #fetch(wanted: readonly string[]): Promise<Map<string, string>> {
     if (wanted.length === 0) return new Map();
     if (wanted.length > limits.fetchRefsMax) throw new AppError('too-large', `${wanted.length} refs in one fetch; at most ${limits.fetchRefsMax}`);
+    const found = (await this.#fetchDirectly(wanted)) ?? (await this.#fetchByGit(wanted));
+    for (const [name, commit] of found) {
+      this.#tips.delete(name);
+      this.#tips.set(name, commit);
+    }
+    if (++this.#fetches % (this.#options.fetchesBetweenMaintenance ?? limits.fetchesBetweenMaintenance) === 0) await this.#maintain();
+    return found;
+  }
+
+  async #fetchDirectly(wanted: readonly string[]): Promise<Map<string, string> | undefined> {
+    for (const name of wanted) mirrorRef(name);
+    const found = await this.#direct?.fetch(wanted, [...this.#tips.values()], this.#options.credentials?.());
+    if (found === undefined) return undefined;
+    const commits = await Promise.all([...found.values()].map((id) => this.#headers.ask(id)));
+    if (commits.some((object) => object?.type !== 'commit')) return undefined;
+    for (const name of found.keys()) this.#unsaved.add(name);
+    return found;
+  }
+
+  async #fetchByGit(wanted: readonly string[]): Promise<Map<string, string>> {
     const refspecs = wanted.map((name) => `+${name}:${mirrorRef(name)}`);
     const args = ['fetch', '--quiet', '--depth=1', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--force', '--', this.#url, ...refspecs];
     await this.#remote(args, limits.fetchMs, limits.errorOutputBytesMax);
@@ -124,9 +157,23 @@ class SystemGitMirror implements Mirror {
       const commit = commits[index];
       if (commit === undefined) throw new AppError('revision-not-found', `${name} of ${this.#url} does not lead to a commit`, { details: { url: this.#url } });
       found.set(name, commit.id);
+      this.#unsaved.delete(name);
     }
-    if (++this.#fetches % limits.fetchesBetweenMaintenance === 0) await repack(this.dir);
     return found;
+  }
+
+  /**
+   * Drops what no observed ref needs any more, and packs the rest. What was fetched without git becomes a ref only here:
+   * refs matter to nothing else, and when a kill loses them their commits are fetched again.
+   */
+  async #maintain(): Promise<void> {
+    const lines = [...this.#unsaved].map((name) => `update ${mirrorRef(name)} ${this.#tips.get(name)!}\n`);
+    const input = Readable.from([Buffer.from(lines.join(''))]) as AsyncIterable<Buffer>;
+    const env = lockedEnvironment({ dir: this.dir });
+    const result = await runGit({ args: ['update-ref', '--stdin'], env, input, timeoutMs: limits.setUpMs, outputBytesMax: limits.errorOutputBytesMax });
+    if (result.exitCode !== 0) throw remoteError(this.#url, result.stderr);
+    this.#unsaved.clear();
+    await setUp(this.dir, ['gc', '--quiet', '--prune=now'], limits.maintenanceMs);
   }
 
   async #tree(id: string): Promise<Buffer | undefined> {
@@ -189,11 +236,6 @@ async function removeLocks(dir: string): Promise<void> {
   const refs = await readdir(join(dir, 'refs'), { recursive: true }).catch(() => []);
   const locks = [...top, ...refs.map((name) => join('refs', name))].filter((name) => name.endsWith('.lock'));
   await Promise.all(locks.map((name) => rm(join(dir, name), { force: true })));
-}
-
-/** Drops what no observed ref needs any more, and packs the rest. */
-async function repack(dir: string): Promise<void> {
-  await setUp(dir, ['gc', '--quiet', '--prune=now'], limits.maintenanceMs);
 }
 
 /** Local commands off the hot path go through simple-git, which refuses what looks like an injected option. */

@@ -26,6 +26,8 @@ export const limits = {
   /** Remembered renders of one address (one per state of what was read), and for how long an unused one is kept. */
   tracesPerAddressMax: 64,
   traceUnusedDaysMax: 30,
+  /** Of one address, when many applications are asked about at once: what they rendered last is what they mostly render again. */
+  tracesRecalledMax: 4,
   /** A hit is noted at most this often. */
   touchMs: 60 * 60_000,
   sweepMs: 24 * 60 * 60_000,

@@ -255,7 +255,7 @@ test('an address keeps its last renders only', async () => {
   for (let i = 0; i < limits.tracesPerAddressMax + 3; i++) await renderings.save('full', { ...rendering, traceId: `t${i}`, usedAt: i });
   const kept = await renderings.find('full');
   expect(kept.map(({ traceId }) => traceId)).toEqual(Array.from({ length: limits.tracesPerAddressMax }, (_, i) => `t${limits.tracesPerAddressMax + 2 - i}`));
-  await renderings.touch('full', 't10', 1_000_000);
+  await renderings.touch([{ address: 'full', traceId: 't10' }], 1_000_000);
   await renderings.sweep(1_000_000);
   expect((await renderings.find('full')).map(({ traceId }) => traceId)).toEqual(['t10']);
 });

@@ -1,16 +1,17 @@
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import { AppError, blobScope, canonicalJson } from '@plumbline/contracts';
-import type { Clock, ManifestSetObject, ManifestsEvent, Metrics, renderManifests, ReplyOf } from '@plumbline/contracts';
+import type { Clock, ManifestSetObject, ManifestsEvent, Metrics, recallManifests, renderManifests, ReplyOf, RequestOf } from '@plumbline/contracts';
 import { manifestSecretContext, manifestSetOf } from '@plumbline/manifests';
-import { fitsRepository, fitsSurroundings, traceOf } from './domain/trace.ts';
+import { traceOf } from './domain/trace.ts';
 import type { EnginePool } from './engine/engine-pool.ts';
 import type { EngineAnswer } from './engine/engine-process.ts';
 import { limits } from './limits.ts';
+import { makeMemory } from './memory.ts';
 import { makeQuarantine } from './quarantine.ts';
 import { makeTasks, sha256 } from './render-task.ts';
 import type { RenderRequest, RenderTask } from './render-task.ts';
-import type { Rendering, Renderings } from './renderings.ts';
-import { listMark, listingOf, readMark, recordTree } from './repository/recorded-tree.ts';
+import type { Renderings } from './renderings.ts';
+import { recordTree } from './repository/recorded-tree.ts';
 import type { RecordedTree } from './repository/recorded-tree.ts';
 
 export type RenderReply = ReplyOf<typeof renderManifests>;
@@ -28,18 +29,21 @@ export interface RendererParts {
 
 export interface Renderer {
   render(request: RenderRequest): Promise<RenderReply>;
+  /** What is remembered for each of these applications at this tree; renders nothing. */
+  recall(request: RequestOf<typeof recallManifests>): Promise<ReplyOf<typeof recallManifests>>;
 }
 
 export function makeRenderer(parts: RendererParts): Renderer {
   const { blobs, sealer, engines, renderings, metrics, clock } = parts;
   const tasks = makeTasks({ blobs, sealer, engineVersion: engines.version });
+  const memory = makeMemory(renderings, clock);
   const quarantine = makeQuarantine(clock);
   const running = new Map<string, Promise<RenderReply>>();
 
   const render = async (request: RenderRequest): Promise<RenderReply> => {
     const task = await tasks.open(request);
     if (request.hard !== true) {
-      const hit = await findHit(renderings, task, clock());
+      const hit = await memory.find(task, task.tree);
       if (hit !== undefined) {
         metrics.count('renders_total', { outcome: 'hit' });
         return { manifestSet: hit.manifestSet, sourceType: hit.sourceType, objects: hit.objects, hit: true };
@@ -89,31 +93,14 @@ export function makeRenderer(parts: RendererParts): Renderer {
     return { manifestSet, sourceType, objects: count, hit: false };
   };
 
-  return { render };
-}
-
-/** The remembered render that the task would only repeat. */
-async function findHit(renderings: Renderings, { address, surroundings, tree }: RenderTask, now: number): Promise<Rendering | undefined> {
-  const repository = {
-    read: async (path: string) => readMark(await tree.resolve(path)),
-    list: async (path: string) => listMark(await listingOf(tree, path), sha256),
+  const recall: Renderer['recall'] = async ({ sealedSpecs, ...place }) => {
+    const { tree, questions } = await tasks.questions(place, sealedSpecs);
+    const remembered = await memory.findEach(questions, tree);
+    metrics.count('renders_recalled_total', {}, remembered.filter((rendering) => rendering !== undefined).length);
+    return { manifestSets: remembered.map((rendering) => rendering?.manifestSet ?? null) };
   };
-  for (const rendering of await renderings.find(address)) {
-    if (!fitsSurroundings(rendering.trace, surroundings) || !(await fits(rendering, repository))) continue;
-    if (now - rendering.usedAt > limits.touchMs) await renderings.touch(address, rendering.traceId, now);
-    return rendering;
-  }
-  return undefined;
-}
 
-/** A link that is bad now makes a remembered render unfit; rendering anew then says what is wrong. */
-async function fits(rendering: Rendering, repository: Parameters<typeof fitsRepository>[1]): Promise<boolean> {
-  try {
-    return await fitsRepository(rendering.trace, repository);
-  } catch (error) {
-    if (AppError.is(error) && error.code === 'manifest-invalid') return false;
-    throw error;
-  }
+  return { render, recall };
 }
 
 /** Codes that say something about the repository's content; others are about us or about the moment. */

@@ -18,10 +18,14 @@ export interface Renderings {
   /** Last used first. */
   find(address: string): Promise<Rendering[]>;
   save(address: string, rendering: Rendering): Promise<void>;
-  touch(address: string, traceId: string, usedAt: number): Promise<void>;
+  /** The last used of each of these addresses, at most `limits.tracesRecalledMax` of one. */
+  findEach(addresses: readonly string[]): Promise<Map<string, Rendering[]>>;
+  touch(used: readonly { address: string; traceId: string }[], usedAt: number): Promise<void>;
   /** Forget what was not used since. */
   sweep(before: number): Promise<void>;
 }
+
+const columns = 'trace_id, trace, manifest_set, source_type, objects, used_at';
 
 interface Row {
   trace_id: string;
@@ -36,17 +40,22 @@ interface Row {
 export function makeRenderings(query: (sql: string, parameters: unknown[]) => Promise<unknown>): Renderings {
   return {
     async find(address) {
-      const rows = (await query('select trace_id, trace, manifest_set, source_type, objects, used_at from rendering where address = $1 order by used_at desc', [
-        address,
-      ])) as Row[];
-      return rows.map((row) => ({
-        traceId: row.trace_id,
-        trace: JSON.parse(row.trace) as Trace,
-        manifestSet: row.manifest_set,
-        sourceType: row.source_type,
-        objects: row.objects,
-        usedAt: row.used_at.getTime(),
-      }));
+      const rows = (await query(`select ${columns} from rendering where address = $1 order by used_at desc`, [address])) as Row[];
+      return rows.map(renderingOf);
+    },
+    async findEach(addresses) {
+      const rows = (await query(
+        `select address, remembered.* from unnest($1::text[]) as wanted (address)
+           cross join lateral (select ${columns} from rendering where rendering.address = wanted.address order by used_at desc limit $2) as remembered`,
+        [[...new Set(addresses)], limits.tracesRecalledMax],
+      )) as (Row & { address: string })[];
+      const found = new Map<string, Rendering[]>();
+      for (const row of rows) {
+        const known = found.get(row.address);
+        if (known === undefined) found.set(row.address, [renderingOf(row)]);
+        else known.push(renderingOf(row));
+      }
+      return found;
     },
     async save(address, { traceId, trace, manifestSet, sourceType, objects, usedAt }) {
       await query(
@@ -60,11 +69,23 @@ export function makeRenderings(query: (sql: string, parameters: unknown[]) => Pr
         [address, limits.tracesPerAddressMax],
       );
     },
-    async touch(address, traceId, usedAt) {
-      await query('update rendering set used_at = $3 where address = $1 and trace_id = $2', [address, traceId, new Date(usedAt)]);
+    async touch(used, usedAt) {
+      await query(
+        'update rendering set used_at = $3 from unnest($1::text[], $2::text[]) as used (address, trace_id) where rendering.address = used.address and rendering.trace_id = used.trace_id',
+        [used.map(({ address }) => address), used.map(({ traceId }) => traceId), new Date(usedAt)],
+      );
     },
     async sweep(before) {
       await query('delete from rendering where used_at < $1', [new Date(before)]);
     },
   };
 }
+
+const renderingOf = (row: Row): Rendering => ({
+  traceId: row.trace_id,
+  trace: JSON.parse(row.trace) as Trace,
+  manifestSet: row.manifest_set,
+  sourceType: row.source_type,
+  objects: row.objects,
+  usedAt: row.used_at.getTime(),
+});

@@ -7,7 +7,7 @@
  * It never checks out a working tree, never fetches, never talks to a cluster, and never judges what the manifests say.
  * Values of Secrets leave it sealed, and no message of it quotes them.
  */
-import { AppError, renderManifests } from '@plumbline/contracts';
+import { AppError, recallManifests, renderManifests } from '@plumbline/contracts';
 import type { ManifestsEvent } from '@plumbline/contracts';
 import { defineService } from '@plumbline/platform';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
@@ -39,8 +39,9 @@ export async function startRenderer(context: ServiceContext, engines: EnginePool
   const { log, metrics, clock, blobs, sealer, bus, database } = context;
   const renderings = makeRenderings((sql, parameters) => database.query(sql, parameters));
   const recording = makeRecorder(context);
-  const { render } = makeRenderer({ blobs, sealer, engines, renderings, metrics, clock, record: recording.record });
+  const { render, recall } = makeRenderer({ blobs, sealer, engines, renderings, metrics, clock, record: recording.record });
   bus.serve(renderManifests, (request) => render(request));
+  bus.serve(recallManifests, (request) => recall(request));
 
   const sweep = (): void => {
     renderings

@@ -57,6 +57,8 @@ export const limits = {
   statusBytesMax: 900_000,
   /** Up to so many applications of one repository record a new commit that changes nothing for them at once. */
   pointersAtOnceMax: 20,
+  /** Applications that the renderer is asked about at once after a push (`recallManifests` takes no more). */
+  recalledAtOnceMax: 256,
   /** What waits or failed is looked at again this often, everything else every twentieth time, whatever was or wasn't heard. */
   sweepMs: 30_000,
   /** A status that is only about progress is written at most this often. */

@@ -22,6 +22,8 @@ import type { Lease } from './live/lease.ts';
 import { fencedLog, makeLease } from './live/lease.ts';
 import { migrations } from './migrations.ts';
 import type { ReconcileContext } from './reconcile/context.ts';
+import type { MovedRepositories } from './reconcile/moved-repository.ts';
+import { makeMovedRepositories } from './reconcile/moved-repository.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import type { Subscriptions } from './reconcile/subscriptions.ts';
 import { declaredState, noteLateWrite } from './reconcile/entry.ts';
@@ -109,7 +111,9 @@ export async function startSyncer(context: ServiceContext<SyncerConfig>, kube: K
   });
   jobs.work(wakeupQueue, async (key) => queue.wake(key), { concurrency: 4 });
   const sweep = makeSweep({ applications, wakeups: reconciling.wakeups, wake: (key) => queue.wake(key), everyMs: limits.sweepMs });
-  world.listen((change) => wakeFor(change, applications, subscriptions, queue));
+  const { desired } = reconciling;
+  const movedRepositories = makeMovedRepositories({ applications, subscriptions, desired, world: world.world, kube, log, wake: (key) => queue.wake(key) });
+  world.listen((change) => wakeFor(change, applications, movedRepositories, queue));
   serveResourceTree(context, applications, cluster);
 
   return {
@@ -145,16 +149,9 @@ async function caughtUp(context: ServiceContext, world: WorldProjection): Promis
   return context.transaction((tx) => readApplications(tx));
 }
 
-function wakeFor(change: WorldChange, applications: Applications, subscriptions: Subscriptions, queue: WorkQueue): void {
-  if (change.kind === 'project') {
-    for (const entry of applications.byProject(change.name)) queue.wake(entry.key);
-    return;
-  }
-  for (const key of subscriptions.of(change.repository)) {
-    const entry = applications.get(key);
-    if (entry !== undefined) entry.correlation = change.correlation;
-    queue.wake(key);
-  }
+function wakeFor(change: WorldChange, applications: Applications, repositories: MovedRepositories, queue: WorkQueue): void {
+  if (change.kind === 'repository') repositories.moved(change.repository, change.correlation);
+  else for (const entry of applications.byProject(change.name)) queue.wake(entry.key);
 }
 
 /** The installation's settings are known, or others than before: everything is looked at in their light. */

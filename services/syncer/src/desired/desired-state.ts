@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { BlobStore, Sealer } from '@plumbline/blobs';
 import type { Bus } from '@plumbline/bus';
 import type { Application, ManifestSet, ReplyOf, RequestOf } from '@plumbline/contracts';
-import { AppError, blobScope, canonicalJson, renderManifests } from '@plumbline/contracts';
+import { AppError, blobScope, canonicalJson, recallManifests, renderManifests } from '@plumbline/contracts';
 import type { Data, Discovery, KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import {
@@ -45,6 +45,11 @@ export interface DesiredStateOptions {
 export interface DesiredStates {
   /** Asks the renderer for the manifest set of this application at this commit. Errors are the renderer's. */
   render(application: Application, sealedSpec: string, target: Target, isHard: boolean): Promise<string>;
+  /**
+   * The manifest sets that the renderer remembers for these sealed applications at this commit, in their order. Undefined:
+   * it has to be asked to render. At most `limits.recalledAtOnceMax` of them.
+   */
+  recall(sealedSpecs: readonly string[], target: Target): Promise<(string | undefined)[]>;
   /** The desired objects of a manifest set for this application. */
   load(application: Application, instance: string, manifestSet: string): Promise<DesiredState>;
 }
@@ -82,6 +87,12 @@ export function makeDesiredStates(options: DesiredStateOptions): DesiredStates {
         ...(isHard ? { hard: true } : {}),
       });
       return id;
+    },
+    async recall(sealedSpecs, target) {
+      const discovery = await kube.discover();
+      const place = { ...target, kubeVersion: discovery.serverVersion, apiVersions: capabilities(discovery) };
+      const { manifestSets } = await bus.call(recallManifests, { ...place, sealedSpecs: [...sealedSpecs] });
+      return manifestSets.map((id) => id ?? undefined);
     },
     async load(application, instance, id) {
       const discovery = await kube.discover();
@@ -144,10 +155,19 @@ export function kindsOf(discovery: Discovery): string {
   return text;
 }
 
+/** What a manifest set is the answer to. Charts ask what the cluster serves: a new kind is a new question. */
+export const renderQuestion = (sealedSpec: string, target: Target, discovery: Discovery): string => `${sealedSpec} ${target.commit} ${kindsOf(discovery)}`;
+
+const capabilityNames = new WeakMap<Discovery, string[]>();
+
 /** What charts ask for with `.Capabilities.APIVersions.Has`: group versions and group version kinds. */
 function capabilities(discovery: Discovery): string[] {
+  const known = capabilityNames.get(discovery);
+  if (known !== undefined) return known;
   const kinds = discovery.kinds.map(({ group, version, kind }) => (group === '' ? `${version}/${kind}` : `${group}/${version}/${kind}`));
-  return [...discovery.apiVersions, ...kinds].sort();
+  const names = [...discovery.apiVersions, ...kinds].sort();
+  capabilityNames.set(discovery, names);
+  return names;
 }
 
 /** A tool of one's own whose objects are to be taken over, as Argo CD lets an Application name it (argocd-compat B046). */

@@ -3,7 +3,7 @@ import { repositoryId } from '@plumbline/git';
 import type { Compared } from '../compare/compare.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
-import { kindsOf } from '../desired/desired-state.ts';
+import { renderQuestion } from '../desired/desired-state.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { redactSpec } from '../domain/redact.ts';
 import { limits } from '../limits.ts';
@@ -133,8 +133,7 @@ async function wantedState(entry: Entry, state: Declared, context: ReconcileCont
 
 async function renderOnce(entry: Entry, state: Declared, target: Target, context: ReconcileContext): Promise<DesiredState> {
   const isHard = entry.isHardWanted === true;
-  // Charts ask what the cluster serves: a new kind is a new question.
-  const question = `${state.sealedSpec} ${target.commit} ${kindsOf(await context.cluster.kube.discover())}`;
+  const question = renderQuestion(state.sealedSpec, target, await context.cluster.kube.discover());
   if (entry.rendered?.question !== question || isHard) {
     entry.rendered = { question, manifestSet: await context.desired.render(entry.resource, state.sealedSpec, target, isHard) };
     entry.isHardWanted = false;
