@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startHttpRemote, type HttpRemote } from '../fixture/http-remote.ts';
 import { parseLsRemote } from './ls-remote.ts';
@@ -17,8 +18,8 @@ describe('a remote that is talked to without a git process', () => {
   /** Who asked since the last time: `git` for the program, `plumbline` for ourselves. */
   const asked = (): string[] =>
     remote.requests.splice(0).map(({ agent, method, path }) => `${/plumbline/.test(agent) ? 'plumbline' : 'git'} ${method} ${path.replace('/demo.git/', '')}`);
-  const gitIn = (...args: string[]): string =>
-    execFileSync('git', args, { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', GIT_DIR: mirror.dir } }).trim();
+  const gitIn = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('git', args, { env: { PATH: process.env['PATH'] ?? '', GIT_DIR: mirror.dir } })).stdout.trim();
   const text = async (commit: string, path: string): Promise<string> => {
     const id = await remote.git('rev-parse', `${commit}:${path}`);
     for await (const object of mirror.readObjects([id])) return object.bytes.toString('utf8');
@@ -65,13 +66,13 @@ describe('a remote that is talked to without a git process', () => {
       await mirror.fetch([main]);
     }
     expect(asked().filter((request) => request.startsWith('git '))).toEqual([]);
-    expect(gitIn('fsck', '--full', '--strict')).not.toMatch(/missing|broken|error/);
+    expect(await gitIn('fsck', '--full', '--strict')).not.toMatch(/missing|broken|error/);
     expect((await readFile(join(mirror.dir, 'shallow'), 'utf8')).split('\n')).toContain(commits.at(-1));
     // The third of these was the fourth fetch: what the fourth and fifth need was kept, what the first had is gone.
     expect(await mirror.has(commits[2]!)).toBe(true);
     expect(await mirror.has(commits[0]!)).toBe(false);
     expect(await text(commits.at(-1)!, 'big.txt')).toBe(lines(5));
-    expect(gitIn('rev-list', '--all')).toBe(commits[2]);
+    expect(await gitIn('rev-list', '--all')).toBe(commits[2]);
   });
 
   it('brings many objects at once as well', async () => {
@@ -90,7 +91,7 @@ describe('a remote that is talked to without a git process', () => {
     await remote.git('push', '-q', 'origin', 'v1.0.0', 'light');
     const listed = await mirror.lsRemote();
     expect(asked().every((request) => request.startsWith('plumbline '))).toBe(true);
-    const byGit = parseLsRemote(gitIn('ls-remote', '--symref', remote.url));
+    const byGit = parseLsRemote(await gitIn('ls-remote', '--symref', remote.url));
     expect([...listed.refs]).toEqual([...byGit.refs]);
     expect(listed.head).toBe(byGit.head);
   });
