@@ -9,7 +9,7 @@ import { isAboutNamespace, isSyncing, isWhole } from './state.ts';
 
 type AutoSync = Extract<ApplicationCommand, { type: 'AutoSync' }>;
 
-/** Argo CD's: an automated sync without a retry block tries five times more. */
+/** Argo CD's: an automated sync without a retry block tries five times more, one with a block as often as that says (0). */
 const automatedRetryLimit = 5;
 
 /** Whether the automated policy starts a sync now (Argo CD's autoSync; argocd-compat B090 to B093). */
@@ -100,7 +100,7 @@ function request(
       revision: comparison.revision,
       manifestSet: comparison.manifestSet,
       operation: { ...operation, revision: comparison.revision, ...(policy.syncOptions === undefined ? {} : { syncOptions: policy.syncOptions }) },
-      retryLimit: policy.retry?.limit ?? automatedRetryLimit,
+      retryLimit: policy.retry === undefined ? automatedRetryLimit : (policy.retry.limit ?? 0),
       backoff: backoffOf(policy.retry),
     },
   };
