@@ -45,6 +45,8 @@ export const limits = {
   listInEventBytesMax: 96 * 1024,
   /** An application whose objects take no more is told as a whole in each comparison; of a bigger one, what changed is. */
   wholeListBytesMax: 16 * 1024,
+  /** Notes on one operation. */
+  operationInfoBytesMax: 16 * 1024,
   /** Images, conditions, and addresses of one comparison. */
   imagesBytesMax: 48 * 1024,
   conditionsBytesMax: 48 * 1024,

@@ -54,7 +54,9 @@ describe('retries (argocd-compat B094)', () => {
   };
 
   test('five where nothing is said, otherwise what is said: nothing but a back-off says none', () => {
-    expect([limitOf(), limitOf({ limit: 2 }), limitOf({ limit: 0 }), limitOf({ limit: -1 }), limitOf({ backoff: { duration: '1s' } })]).toEqual([5, 2, 0, -1, 0]);
+    expect([limitOf(), limitOf({ limit: 2 }), limitOf({ limit: 0 }), limitOf({ limit: -1 }), limitOf({ backoff: { duration: '1s' } })]).toEqual([
+      5, 2, 0, -1, 0,
+    ]);
   });
 
   test('what the strategy leaves open is Argo CD’s, and so is what can’t be read', () => {
@@ -92,6 +94,48 @@ describe('retries (argocd-compat B094)', () => {
       .when(fail(attempt))
       .thenTypes(['SyncStepCompleted', isRetried ? 'SyncRetryScheduled' : 'SyncFailed']);
   });
+});
+
+describe('a sync by hand that is to be retried with the newest commit (retry.refresh, argocd-compat B094)', () => {
+  const asked = { trigger: 'manual' as const, initiatedBy: { username: 'ann' }, operation: { prune: true, revision: 'r1' }, retryLimit: 4 };
+  const notes = [{ name: 'Reason', value: 'a release' }];
+  const waiting = (more: Parameters<typeof requested>[2] = {}, attempt = 2): ApplicationEvent[] => [
+    ...[declared, changed, requested('a', 'r1', { ...asked, info: notes, refresh: true, ...more }), started('a', attempt - 1)],
+    { type: 'SyncRetryScheduled', data: { operationId: 'a', attempt, at: '2031-01-01T00:00:00.000Z', message: 'no quota' } },
+  ];
+  const newer = compared('r2', [outOfSync(deployment)]);
+  const byHand = autoSync({});
+
+  test('gives way to that while it waits: the same request, with the tries that are left', () => {
+    const [failure, renewed] = given([...waiting(), newer])
+      .when(byHand)
+      .thenTypes(['SyncFailed', 'SyncRequested']);
+    expect(failure!.data).toMatchObject({ operationId: 'a', message: 'no quota; superseded by r2' });
+    expect(renewed!.data).toMatchObject({
+      ...{ operationId: 'op', trigger: 'manual', initiatedBy: { username: 'ann' }, info: notes, revision: 'r2', manifestSet: 'set-r2' },
+      ...{ operation: { prune: true, revision: 'r2' }, retryLimit: 2, refresh: true },
+    });
+  });
+
+  test('has no more tries than it was given, and no end of them where it has none', () => {
+    const limitAfter = (more: object, attempt: number): unknown =>
+      (
+        given([...waiting(more, attempt), newer])
+          .when(byHand)
+          .thenTypes(['SyncFailed', 'SyncRequested'])[1]!.data as { retryLimit: number }
+      ).retryLimit;
+    expect([limitAfter({}, 1), limitAfter({}, 4), limitAfter({ retryLimit: -1 }, 7)]).toEqual([3, 0, -1]);
+  });
+
+  test.each<[string, ApplicationEvent[]]>([
+    ['there is no newer commit', waiting()],
+    ['the newer one says the same', [...waiting(), { ...newer, data: { ...(newer.data as object), manifestSet: 'set-r1' } } as ApplicationEvent]],
+    ['nobody asked for that', [...waiting({ refresh: false }), newer]],
+    ['it brought its own manifests', [...waiting({ operation: { localManifests: 1 } }), newer]],
+    ['it is being ended', [...waiting(), { type: 'SyncTerminationRequested', data: { operationId: 'a' } }, newer]],
+    ['it runs', [...waiting().slice(0, -1), newer]],
+    ['it would prune everything', [...waiting(), compared('r2', [{ ...outOfSync(deployment), requiresPruning: true }])]],
+  ])('goes on as it was where %s', (_, events) => given(events).when(byHand).thenNothing());
 });
 
 test('a fight over a field is never put off for more than five minutes (argocd-compat B093)', () => {
