@@ -112,8 +112,10 @@ function assertOwnSource({ spec }: Application, { sync: { source, sources, revis
 }
 
 /** But for the revision of each: that is what a sync may choose. */
-const sourcesOf = ({ source, sources }: { source?: ApplicationSource | undefined; sources?: ApplicationSource[] | undefined }): object[] =>
-  (sources === undefined || sources.length === 0 ? (source === undefined ? [] : [source]) : sources).map(({ targetRevision: _, ...rest }) => rest);
+function sourcesOf({ source, sources = [] }: { source?: ApplicationSource | undefined; sources?: ApplicationSource[] | undefined }): object[] {
+  const all = sources.length > 0 ? sources : source === undefined ? [] : [source];
+  return all.map((one) => ({ ...one, targetRevision: '' }));
+}
 
 /** The revision that the operation names, in the order in which Argo CD looks for it. */
 function askedRevision({ sync: { revision = '', revisions = [], source, sources = [] } = {} }: Operation): string {
