@@ -128,4 +128,25 @@ export const syncMoments: readonly SyncMoment[] = [
     hooks: ['before'],
     later: [],
   },
+  {
+    id: 'kill-awaiting-deletion',
+    rows: ['F03', 'F26'],
+    title: 'while a sync waits for what it pruned, which a finalizer keeps',
+    expected: 'what was pruned is not applied again, nothing takes its finalizer off, and the next wave comes when it has gone',
+    syncPolicy,
+    files: () => ({ 'sticky.json': configMap('sticky', {}, { finalizers: ['faults.example.org/hold'] }), 'kept.json': configMap('kept') }),
+    async reached(application) {
+      await application.fact('SyncSucceeded');
+      await application.push({ 'sticky.json': null, 'before.json': job('before', hook('PreSync')), 'later.json': configMap('later', wave(1)) });
+      await application.object('ConfigMap', 'sticky', ({ metadata }) => metadata.deletionTimestamp !== undefined);
+      return lastRequested(application);
+    },
+    async released(application) {
+      await application.object('ConfigMap', 'sticky', ({ metadata }) => metadata.finalizers?.includes('faults.example.org/hold') === true);
+      await application.letGo('sticky');
+    },
+    ends: isSynced,
+    hooks: ['before'],
+    later: ['later'],
+  },
 ];

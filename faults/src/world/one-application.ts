@@ -60,6 +60,12 @@ export class OneApplication {
     return this.#world.kube.get({ group, version: 'v1', kind, namespace: this.namespace, name });
   }
 
+  /** Takes the finalizers off a ConfigMap. */
+  async letGo(name: string): Promise<void> {
+    const ref = { group: '', version: 'v1', kind: 'ConfigMap', namespace: this.namespace, name };
+    await this.#world.kube.mergePatch(ref, { metadata: { finalizers: null } }, { fieldManager: 'faults' });
+  }
+
   /** The Pods that wait for it are scheduled. */
   async openGate(): Promise<void> {
     await this.#labelNode('open');

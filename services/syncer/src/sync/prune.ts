@@ -40,7 +40,7 @@ const namesShown = 5;
 
 function isToBeConfirmed(object: KubeObject, options: ApplicationSyncOptions): boolean {
   const own = resourceSyncOptions(object, options);
-  return own.prune !== 'never' && (own.prune === 'when-confirmed' || own.delete === 'when-confirmed');
+  return object.metadata.deletionTimestamp === undefined && own.prune !== 'never' && (own.prune === 'when-confirmed' || own.delete === 'when-confirmed');
 }
 
 function nameOf(object: KubeObject): string {
