@@ -47,7 +47,9 @@ test('objects go in the reverse order of their waves, each wave once the one aft
   });
   // The suffix of the finalizer says how dependants go; it is the same finalizer (argocd-compat B110).
   await lab.whenApplicationIsCreated({}, { finalizers: [`${finalizer}/background`] });
-  await lab.thenApplicationIs({ sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  const { resources = [] } = await lab.thenApplicationIs({ sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  const waves = resources.filter(({ kind: of }) => of === 'ConfigMap').map(({ name, syncWave }) => `${name} ${syncWave ?? 'none'}`);
+  expect(waves).toEqual(['chart-keeps 3', 'first -1', 'last 3', 'middle none', 'option-keeps none']);
   const last = await givenHeld(lab, 'last');
   const middle = await givenHeld(lab, 'middle');
   await lab.whenApplicationIsDeleted();
