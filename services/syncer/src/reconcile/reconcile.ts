@@ -18,7 +18,7 @@ import type { Entry } from './entry.ts';
 import { declaredState, isLeftAlone, refreshAnnotation } from './entry.ts';
 import { watchEverythingOf } from './observe.ts';
 import { advanceOperation } from './run-operation.ts';
-import { endTerminated, terminationOf } from './terminate.ts';
+import { endTerminated, overdueOf, terminationOf } from './terminate.ts';
 import { assertDestination, assertProject, resolveTarget, sourceOf } from './target.ts';
 
 /**
@@ -50,7 +50,10 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
 async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why): Promise<void> {
   const application = entry.resource;
   const declare = await declareCommand(entry, context);
-  await entry.log.execute([declare, ...(entry.lateWrites ?? []), ...terminationOf(entry)], why);
+  await entry.log.execute(
+    [declare, ...(entry.lateWrites ?? []), ...terminationOf(entry), ...overdueOf(entry, syncSettings(context.settings()), context.clock())],
+    why,
+  );
   delete entry.lateWrites;
   await endTerminated(entry, context);
   const state = declaredState(entry);
