@@ -19,6 +19,33 @@ async function givenHeld(lab: Scenario, name: string): Promise<{ letGo(): Promis
 
 const isLeaving = (object: { metadata: { deletionTimestamp?: string } }): boolean => object.metadata.deletionTimestamp !== undefined;
 
+// It waited for itself: it was one of its own objects, and could go only when they had gone.
+test('an application that manages itself can be deleted; what its project forbids by now stays', async () => {
+  const lab = await begin();
+  const permitted = { sourceRepos: ['*'], destinations: [{ server: '*', namespace: '*' }], clusterResourceWhitelist: [{ group: '*', kind: '*' }] };
+  await lab.givenProject(permitted);
+  const spec = {
+    project: lab.name,
+    source: { repoURL: lab.repoUrl, path: 'manifests', targetRevision: 'HEAD' },
+    destination: { server: 'https://kubernetes.default.svc', namespace: lab.namespace },
+    syncPolicy: { automated: { prune: true }, syncOptions: ['CreateNamespace=true'] },
+  };
+  const metadata = { name: lab.name, namespace: 'argocd', finalizers: [finalizer] };
+  await lab.givenRepository({
+    'manifests/itself.json': JSON.stringify({ apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata, spec }),
+    'manifests/web.json': configMap('web', { a: '1' }),
+    'manifests/service.json': JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { ports: [{ port: 80 }] } }),
+  });
+  await lab.whenApplicationIsCreated(spec, { finalizers: [finalizer] });
+  await lab.thenApplicationIs({ sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  await lab.givenProject({ ...permitted, namespaceResourceBlacklist: [{ group: '', kind: 'Service' }] });
+  await lab.thenCondition('ExcludedResourceWarning', 'Service');
+  await lab.whenApplicationIsDeleted();
+  await lab.thenEvent('ApplicationDeleted');
+  await lab.thenNoObject('ConfigMap', 'web');
+  await lab.thenObject('Service', 'web', (object) => !isLeaving(object));
+});
+
 test('objects go in the reverse order of their waves, each wave once the one after it has gone; what is to stay stays', async () => {
   const lab = await begin();
   const kind = `Kept${lab.name.slice(2)}`;

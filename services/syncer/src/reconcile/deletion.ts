@@ -1,4 +1,4 @@
-import { AppError } from '@plumbline/contracts';
+import { AppError, projectOf } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
 import {
   annotation,
@@ -19,6 +19,7 @@ import { refOf } from '../live/object-ref.ts';
 import { isApproved } from '../sync/prune.ts';
 import type { Entry } from './entry.ts';
 import type { ReconcileContext } from './context.ts';
+import { namespacedBy, projectVerdict } from './observe.ts';
 
 /** Argo CD's finalizer: the objects go with the Application. A suffix names how (argocd-compat B110). */
 const resourcesFinalizer = 'resources-finalizer.argocd.argoproj.io';
@@ -41,7 +42,7 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
       if (listed !== 'synced' && listed !== 'unserved')
         throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
     }
-    const left = deletable(entry, context);
+    const left = deletable(entry, await permittedBy(entry, context), context);
     await entry.log.execute([{ type: 'StartDeletion', cascade, resources: left.length }]);
     const unconfirmed = left.filter((object) => isUnconfirmed(object, entry));
     if (unconfirmed.length > 0) {
@@ -61,14 +62,26 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
   context.follows(entry, undefined);
 }
 
-function deletable(entry: Entry, context: ReconcileContext): KubeObject[] {
+/**
+ * What goes with the Application: neither itself (where it is one of its own objects, it would wait for itself), nor
+ * definitions, nor what says that it stays, nor what its project forbids by now (argocd-compat B112).
+ */
+function deletable(entry: Entry, isPermitted: (object: KubeObject) => boolean, context: ReconcileContext): KubeObject[] {
   const options = applicationSyncOptions(entry.resource.spec.syncPolicy?.syncOptions);
   return [...context.cluster.managedBy(entry.instance)].flatMap((key) => {
     const object = context.cluster.state.row(key)?.object;
     if (object === undefined || managingInstance(object) !== entry.instance || isCustomResourceDefinition(object)) return [];
+    if (object.metadata.uid === entry.log.id.uid || !isPermitted(object)) return [];
     const isKept = resourceSyncOptions(object, options).delete === 'never' || annotationOf(object, 'helm.sh/resource-policy') === 'keep';
     return isKept ? [] : [object];
   });
+}
+
+/** A project that is gone forbids nothing any more: what is left of its applications can be cleared away. */
+async function permittedBy({ resource }: Entry, { cluster, world }: ReconcileContext): Promise<(object: KubeObject) => boolean> {
+  if (world.project(projectOf(resource))?.spec === undefined) return () => true;
+  const forbidden = projectVerdict(resource, world, namespacedBy(await cluster.kube.discover()));
+  return (object) => forbidden(object) === undefined;
 }
 
 /** `Delete=confirm`: nothing is deleted until the Application says so, since its own deletion began (argocd-compat B023). */
