@@ -88,6 +88,8 @@ test('objects go in the reverse order of their waves, each wave once the one aft
   await last.letGo();
   await lab.thenObject('ConfigMap', 'middle', isLeaving);
   await lab.thenObjectStays('ConfigMap', 'first', (object) => !isLeaving(object));
+  // Whoever looks at the Application that doesn't go reads why.
+  expect(await lab.thenCondition('DeletionWarning', 'middle')).toContain('waits for finalizers example.org/hold');
   await middle.letGo();
   await lab.thenNoObject('ConfigMap', 'first');
   const deleted = await lab.thenEvent('ApplicationDeleted');

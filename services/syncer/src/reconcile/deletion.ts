@@ -1,3 +1,4 @@
+import type { ApplicationCondition } from '@plumbline/contracts';
 import { AppError, projectOf } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
 import {
@@ -53,6 +54,7 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
       });
       return;
     }
+    await tellWhatStays(entry, state, left, context);
     if (left.length > 0) return deleteLastWave(left, finalizer.endsWith('/background') ? 'Background' : 'Foreground', context);
     await removeFinalizer(entry, finalizer, context);
     return;
@@ -90,6 +92,26 @@ function isUnconfirmed(object: KubeObject, { resource }: Entry): boolean {
   const { annotations, deletionTimestamp } = resource.metadata;
   return resourceSyncOptions(object, options).delete === 'when-confirmed' && !isApproved(annotations?.[annotation.deletionApproved], deletionTimestamp ?? '');
 }
+
+/** What doesn't go is a condition of the Application, with what it waits for: nobody else would say why it is still there. */
+async function tellWhatStays(entry: Entry, { comparison, failure }: Declared, left: readonly KubeObject[], context: ReconcileContext): Promise<void> {
+  if (comparison === undefined || failure !== undefined || left.length === 0) return;
+  const conditions = [...comparison.conditions.filter(({ type }) => type !== deletionWarning), ...whatStays(left, context.clock())];
+  await entry.log.execute([{ type: 'RecordComparison', comparison: { ...comparison, conditions }, drift: [] }]);
+  context.wakeups.at(entry.key, context.clock() + limits.deletionToldAfterMs);
+}
+
+/** Objects that were deleted a while ago and wait for somebody's finalizer; those of the API server's own are its work under way. */
+export function whatStays(left: readonly KubeObject[], now: number): ApplicationCondition[] {
+  const stuck = left.flatMap(({ kind, metadata: { name, deletionTimestamp, finalizers = [] } }) => {
+    const foreign = finalizers.filter((finalizer) => !['foregroundDeletion', 'orphan'].includes(finalizer));
+    const isStuck = foreign.length > 0 && now - Date.parse(deletionTimestamp ?? '') >= limits.deletionToldAfterMs;
+    return isStuck ? [`${kind} ${name} was deleted and is not gone yet: it waits for finalizers ${foreign.join(', ')}`] : [];
+  });
+  return stuck.slice(0, limits.warningsShownMax).map((message) => ({ type: deletionWarning, message }));
+}
+
+const deletionWarning = 'DeletionWarning';
 
 /** Waves go in reverse; the watch wakes us when the last object of one has gone. */
 async function deleteLastWave(objects: readonly KubeObject[], propagationPolicy: 'Foreground' | 'Background', context: ReconcileContext): Promise<void> {
