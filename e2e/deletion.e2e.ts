@@ -46,6 +46,20 @@ test('an application that manages itself can be deleted; what its project forbid
   await lab.thenObject('Service', 'web', (object) => !isLeaving(object));
 });
 
+test('an application whose destination is a cluster that nobody knows goes, and leaves everything', async () => {
+  const lab = await begin();
+  await lab.givenRepository({ 'manifests/web.json': configMap('web', { a: '1' }) });
+  const finalizers = [finalizer, 'post-delete-finalizer.argocd.argoproj.io/cleanup'];
+  await lab.whenApplicationIsCreated({}, { finalizers });
+  await lab.thenApplicationIs({ sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  await lab.whenApplicationIsPatched({ spec: { destination: { server: 'https://elsewhere.example.org' } } });
+  await lab.thenCondition('InvalidSpecError', 'elsewhere.example.org');
+  await lab.whenApplicationIsDeleted();
+  const deleted = await lab.thenEvent('ApplicationDeleted');
+  expect(deleted.data).toEqual({ cascaded: false });
+  await lab.thenObjectStays('ConfigMap', 'web', (object) => !isLeaving(object));
+});
+
 test('objects go in the reverse order of their waves, each wave once the one after it has gone; what is to stay stays', async () => {
   const lab = await begin();
   const kind = `Kept${lab.name.slice(2)}`;

@@ -21,6 +21,7 @@ import { isApproved } from '../sync/prune.ts';
 import type { Entry } from './entry.ts';
 import type { ReconcileContext } from './context.ts';
 import { namespacedBy, projectVerdict } from './observe.ts';
+import { assertDestination } from './target.ts';
 
 /** Argo CD's finalizer: the objects go with the Application. A suffix names how (argocd-compat B110). */
 const resourcesFinalizer = 'resources-finalizer.argocd.argoproj.io';
@@ -33,6 +34,7 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
   const finalizer = entry.resource.metadata.finalizers?.find((name) => name === resourcesFinalizer || name.startsWith(`${resourcesFinalizer}/`));
   const cascade = entry.isPresent && finalizer !== undefined;
   if (entry.isPresent && !cascade) return;
+  if (cascade && isElsewhere(entry)) return removeFinalizers(entry, isArgoFinalizer, context);
   if (cascade) {
     const kinds = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(
       ({ group, kind, namespace }) => `${group}/${kind}/${namespace ?? ''}`,
@@ -56,13 +58,26 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
     }
     await tellWhatStays(entry, state, left, context);
     if (left.length > 0) return deleteLastWave(left, finalizer.endsWith('/background') ? 'Background' : 'Foreground', context);
-    await removeFinalizer(entry, finalizer, context);
+    await removeFinalizers(entry, (name) => name === finalizer, context);
     return;
   }
   await entry.log.execute([{ type: 'ForgetApplication', cascaded: state.isDeleting }]);
   entry.wanted = context.cluster.want(entry.key, entry.wanted, []);
   context.follows(entry, undefined);
 }
+
+/** Its destination is a cluster that we don't know: whatever it brought there stays (argocd-compat B113). */
+function isElsewhere({ resource }: Entry): boolean {
+  try {
+    assertDestination(resource);
+    return false;
+  } catch (error) {
+    return AppError.is(error) && error.code === 'not-found';
+  }
+}
+
+/** Those that let an Application wait for its objects or for hooks. */
+const isArgoFinalizer = (name: string): boolean => /^(resources|(pre|post)-delete)-finalizer\.argocd\.argoproj\.io(\/|$)/.test(name);
 
 /**
  * What goes with the Application: neither itself (where it is one of its own objects, it would wait for itself), nor
@@ -124,10 +139,10 @@ async function deleteLastWave(objects: readonly KubeObject[], propagationPolicy:
   });
 }
 
-async function removeFinalizer(entry: Entry, finalizer: string, context: ReconcileContext): Promise<void> {
+async function removeFinalizers(entry: Entry, isMeant: (finalizer: string) => boolean, context: ReconcileContext): Promise<void> {
   const { namespace, name } = entry.log.id;
   const { resourceVersion, finalizers = [] } = entry.resource.metadata;
-  const left = finalizers.filter((other) => other !== finalizer);
+  const left = finalizers.filter((finalizer) => !isMeant(finalizer));
   // The resourceVersion makes it a precondition: a finalizer that somebody added meanwhile isn't lost.
   const patch = { metadata: { finalizers: left, ...(resourceVersion === undefined ? {} : { resourceVersion }) } };
   await context.cluster.kube.mergePatch({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name }, patch, {
