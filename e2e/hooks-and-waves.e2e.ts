@@ -18,6 +18,17 @@ spec:
         - { name: work, image: busybox }
 `;
 
+const definitionOf = (kind: string, plural: string): string => `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: ${plural}.example.org }
+spec:
+  group: example.org
+  scope: Namespaced
+  names: { kind: ${kind}, plural: ${plural} }
+  versions:
+    - { name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } } }
+`;
+
 test('hooks and waves in order: a PreSync Job, a Deployment that becomes ready, then what needs it, a PostSync Job', async () => {
   const shop = await begin();
   await shop.givenRepository({
@@ -49,16 +60,7 @@ test('a custom kind in the same commit as its definition', async () => {
   const kind = `T${shop.name.slice(2)}`;
   const plural = `${kind.toLowerCase()}s`;
   await shop.givenRepository({
-    'manifests/crd.yaml': `apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: ${plural}.example.org }
-spec:
-  group: example.org
-  scope: Namespaced
-  names: { kind: ${kind}, plural: ${plural} }
-  versions:
-    - { name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } } }
-`,
+    'manifests/crd.yaml': definitionOf(kind, plural),
     'manifests/custom.yaml': `apiVersion: example.org/v1\nkind: ${kind}\nmetadata: { name: one }\nspec: { a: 1 }\n`,
     'manifests/web.json': configMap('web', { a: '1' }),
   });
@@ -74,6 +76,24 @@ spec:
   await shop.whenPushed({ 'manifests/web.json': configMap('web', { a: '2' }) });
   await shop.thenObject('ConfigMap', 'web', (object) => (object['data'] as { a: string }).a === '2');
   await shop.thenApplicationIs({ sync: 'Synced' });
+});
+
+test('a custom kind whose definition another application brings: it is said what is missing, and synced as soon as it is there', async () => {
+  const [user, provider] = [await begin(), await begin()];
+  const kind = `U${user.name.slice(2)}`;
+  const plural = `${kind.toLowerCase()}s`;
+  await user.givenRepository({ 'manifests/custom.yaml': `apiVersion: example.org/v1\nkind: ${kind}\nmetadata: { name: one }\nspec: { a: 1 }\n` });
+  await user.whenApplicationIsCreated();
+  await user.thenCondition('ComparisonError', kind);
+
+  await provider.givenRepository({ 'manifests/crd.yaml': definitionOf(kind, plural) });
+  await provider.whenApplicationIsCreated();
+  await provider.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  await user.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  expect((await user.status()).conditions ?? []).toEqual([]);
+  await user.kube.discover({ refresh: true });
+  await user.thenObject(kind, 'one');
+  await user.kube.delete({ group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', name: `${plural}.example.org` });
 });
 
 test('what can never be synced ends the operation and says so', async () => {

@@ -30,4 +30,6 @@ export const limits = {
   /** Edits by hand of one application before it is left alone for a while: self-healing takes more for a fight. */
   editsInARowMax: 4,
   quietMs: 75_000,
+  /** How long what one Application of a case does next may take, on a busy machine. */
+  factMs: 60_000,
 } as const;

@@ -5,8 +5,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { readArguments, type Arguments } from './arguments.ts';
-import { describeFailure, describePlanted, describeSummary, type Outcome, type Planted } from './report.ts';
+import { describeFailure, describePlanted, describeProgress, describeSummary, type Outcome, type Planted } from './report.ts';
 
+/** A run of many seeds says this often where it is. */
+const progressEveryMs = 30_000;
 const root = join(import.meta.dirname, '../..');
 
 const asked = argumentsOrExit();
@@ -16,6 +18,8 @@ if (built.status !== 0) process.exit(1);
 const startedAt = performance.now();
 const outcomes: Outcome[] = [];
 const planted: Planted[] = [];
+// Beside the answers: whoever reads these wants only them.
+setInterval(() => process.stderr.write(`${describeProgress(outcomes, asked.seeds.length, secondsSince(startedAt))}\n`), progressEveryMs).unref();
 const workers = Math.min(asked.workers, asked.seeds.length);
 const codes = await Promise.all(
   Array.from({ length: workers }, (_, index) =>
@@ -25,7 +29,7 @@ const codes = await Promise.all(
     ),
   ),
 );
-for (const line of describeSummary(outcomes, (performance.now() - startedAt) / 1_000)) say(line);
+for (const line of describeSummary(outcomes, secondsSince(startedAt))) say(line);
 const isComplete = codes.every((code) => code === 0) && outcomes.length > 0 && (planted.length > 0 || !asked.findsPlants);
 const isSound = outcomes.every(({ finding }) => finding === undefined) && planted.every(({ isFound }) => isFound);
 process.exit(isComplete && isSound ? 0 : 1);
@@ -55,6 +59,10 @@ function take(outcome: Outcome | Planted): void {
   }
   outcomes.push(outcome);
   for (const line of describeFailure(outcome)) say(line);
+}
+
+function secondsSince(beganAt: number): number {
+  return (performance.now() - beganAt) / 1_000;
 }
 
 function say(line: string): void {

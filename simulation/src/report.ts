@@ -37,6 +37,14 @@ export function describeFailure({ seed, steps, finding }: Outcome): string[] {
   ];
 }
 
+/** Where a run is that has not ended yet: how many seeds of how many, and when the rest may be done. */
+export function describeProgress(outcomes: readonly Outcome[], seeds: number, seconds: number): string {
+  const failed = outcomes.filter(({ finding }) => finding !== undefined).length;
+  const done = outcomes.length;
+  const left = done === 0 ? '' : `, about ${Math.ceil(((seeds - done) * seconds) / done)} s to go`;
+  return `${done} of ${seeds} seeds in ${seconds.toFixed(0)} s, ${failed} failed${left}`;
+}
+
 export function describeSummary(outcomes: readonly Outcome[], seconds: number): string[] {
   const failed = outcomes.filter(({ finding }) => finding !== undefined);
   const counts = new Map<string, number>(faultKinds.map((kind) => [kind, 0]));

@@ -7,6 +7,7 @@ import type { FaultCase } from './fault-case.ts';
 import { forgedCase } from './forged.ts';
 import { gitCases } from './git-server.ts';
 import { killCases } from './kill-storm.ts';
+import { killedInSyncCases } from './killed-in-sync.ts';
 import { pauseCases } from './paused-services.ts';
 import { twoSyncersCase } from './two-syncers.ts';
 import { poisonedObjectsCase } from './poisoned-objects.ts';
@@ -19,6 +20,7 @@ import { natsCases, redisCases } from './servers-away.ts';
 /** In the order in which they run. */
 export const allCases: readonly FaultCase[] = [
   ...killCases,
+  ...killedInSyncCases,
   ...pauseCases,
   rollingRestartCase,
   ...redisCases,

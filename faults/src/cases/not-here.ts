@@ -22,8 +22,8 @@ export const notHere: readonly { rows: string; why: string }[] = [
     why: 'noticed within 60 s: `libs/kube/src/watch.int.spec.ts` with less patience; aggregated APIs: `services/syncer/src/live/live-state.int.spec.ts`',
   },
   {
-    rows: 'F24, F25, F26, F27, F28',
-    why: 'what the API server refuses, not faults of parts. Immutable fields, empty renders, unknown kinds and new kinds: end-to-end tests (`trouble`, `hooks-and-waves`); admission, finalizers, quotas: the issue on the sync engine',
+    rows: 'F23 (413), F24, F25, F26 (but for `kill-awaiting-deletion`), F27, F28',
+    why: 'what the API server refuses, not faults of parts. One denied object of 200: `denied.int.spec.ts`; quotas, 413, immutable fields, owners: `bad-input.int.spec.ts`; namespaces that are going, finalizers, silent webhooks, definitions that are never established: `e2e/refused.e2e.ts`; empty renders and unknown kinds: `e2e/trouble.e2e.ts`; new kinds: `e2e/hooks-and-waves.e2e.ts`',
   },
   { rows: 'F30 (a server that stops in the middle of a pack)', why: 'with the issue on sources; here it takes a request and is silent' },
   { rows: 'F32, F33, F36', why: 'huge and hostile repositories, registries: with the issue on rendering and sources' },

@@ -118,6 +118,18 @@ test('an application with spec.sources has one source type for each, and names t
   expect(status.history[0]).toMatchObject({ sources, revisions: ['r1'] });
 });
 
+test('the health keeps the time since when it is what it is, whatever its message', () => {
+  const health = (status: 'Healthy' | 'Degraded', message?: string): ApplicationEvent => ({
+    type: 'HealthChanged',
+    data: { status, resources: [], gone: [], ...(message === undefined ? {} : { message }) },
+  });
+  const degraded = fold([declared(), compared([web]), health('Degraded', 'one is')]);
+  const still = fold([declared(), compared([web]), health('Degraded', 'one is'), health('Degraded', 'two are')]);
+  expect(still.health).toEqual({ ...degraded.health, message: 'two are' });
+  const healthy = fold([declared(), compared([web]), health('Degraded', 'one is'), health('Healthy')]);
+  expect(healthy.health).toEqual({ status: 'Healthy', lastTransitionTime: '2030-01-01T00:00:03.000Z' });
+});
+
 describe('conditions', () => {
   const condition = { type: 'SharedResourceWarning', message: 'two own it' };
   test('keep the time of their first appearance while they say the same', () => {
@@ -178,6 +190,35 @@ describe('the operation', () => {
     const { resources } = status.operationState!.syncResult;
     expect(resources.map(({ hookPhase }) => hookPhase)).toEqual(['Succeeded', 'Failed', 'Failed']);
     expect(resources[0]).toMatchObject({ images: ['nginx'], syncPhase: 'Sync', message: 'created' });
+  });
+
+  test('says who asked for it, with what notes, and how it is retried', () => {
+    const { data } = requested('a') as Extract<ApplicationEvent, { type: 'SyncRequested' }>;
+    const info = [{ name: 'Reason', value: 'a release' }];
+    const shown = fold([declared(), compared([web]), { type: 'SyncRequested', data: { ...data, info, retryLimit: 3, refresh: true } }]);
+    expect(shown.operationState?.operation).toEqual({ sync: {}, initiatedBy: { username: 'ann' }, info, retry: { limit: 3, refresh: true } });
+    expect(fold([declared(), compared([web]), requested('a')]).operationState?.operation).toEqual({ sync: {}, initiatedBy: { username: 'ann' } });
+  });
+
+  // Argo CD's clients tell by `finishedAt` of a running operation that it backs off (argocd-compat B094).
+  test('that backs off is Running, has the end of its last attempt and says when the next one begins', () => {
+    const retry: ApplicationEvent = {
+      type: 'SyncRetryScheduled',
+      data: { operationId: 'a', attempt: 1, at: '2030-01-01T00:00:09.000Z', message: 'one or more objects failed to apply' },
+    };
+    const failing = [declared(), compared([web]), requested('a'), started('a'), completed('a', [{ ...result, status: 'SyncFailed' }]), retry];
+    const waiting = fold(failing).operationState!;
+    expect(waiting).toMatchObject({ phase: 'Running', startedAt: '2030-01-01T00:00:02.000Z', finishedAt: '2030-01-01T00:00:05.000Z' });
+    expect(waiting.message).toBe('one or more objects failed to apply. Retrying attempt #1 at 2030-01-01T00:00:09.000Z.');
+    expect(waiting.syncResult.resources).toHaveLength(1);
+    expect(waiting).not.toHaveProperty('retryCount');
+
+    const again: ApplicationEvent = { type: 'SyncStarted', data: { operationId: 'a', attempt: 1, steps: [] } };
+    const second = fold([...failing, again]).operationState!;
+    expect(second).toMatchObject({ phase: 'Running', retryCount: 1, startedAt: waiting.startedAt, syncResult: { resources: [] } });
+    expect(second).not.toHaveProperty('finishedAt');
+    const failed: ApplicationEvent = { type: 'SyncFailed', data: { operationId: 'a', phase: 'Failed', message: 'no' } };
+    expect(fold([...failing, again, failed]).operationState).toMatchObject({ phase: 'Failed', message: 'no', retryCount: 1, finishedAt: expect.any(String) });
   });
 
   test('says what the namespace got, as long as the specification asks for it', () => {

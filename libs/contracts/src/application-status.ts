@@ -1,4 +1,12 @@
-import type { ApplicationDestination, ApplicationSource, IgnoreDifference, OperationInitiator, SyncOperation, SyncPolicy } from './application.ts';
+import type {
+  ApplicationDestination,
+  ApplicationSource,
+  IgnoreDifference,
+  OperationInfo,
+  OperationInitiator,
+  SyncOperation,
+  SyncPolicy,
+} from './application.ts';
 import type { RecordedEvent } from './event.ts';
 import { mergeResources, sortedByKey } from './compared-resources.ts';
 import { resourceRefKey } from './events/application.ts';
@@ -58,7 +66,7 @@ export interface RevisionHistory {
 }
 
 export interface OperationState {
-  operation: { sync: SyncOperation; initiatedBy: OperationInitiator; retry?: { limit: number } };
+  operation: { sync: SyncOperation; initiatedBy: OperationInitiator; info?: OperationInfo[]; retry?: { limit: number; refresh?: boolean } };
   phase: OperationPhase;
   message: string;
   startedAt: string;
@@ -209,13 +217,13 @@ function evolveHealth(status: ApplicationStatus, data: Extract<ApplicationEvent,
 function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at: string): ApplicationStatus {
   switch (event.type) {
     case 'SyncRequested': {
-      const { initiatedBy, operation, revision, retryLimit } = event.data;
+      const { initiatedBy, operation, revision, info } = event.data;
       const { source, sources } = status.sync.comparedTo ?? {};
       return {
         ...status,
         conditions: status.conditions.filter((condition) => condition.type !== 'SyncError'),
         operationState: {
-          operation: { sync: operation, initiatedBy, ...(retryLimit === 0 ? {} : { retry: { limit: retryLimit } }) },
+          operation: { sync: operation, initiatedBy, ...(info === undefined ? {} : { info }), ...retryOf(event.data) },
           phase: 'Running',
           message: 'waiting to start',
           startedAt: at,
@@ -267,6 +275,10 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
     default:
       return status;
   }
+}
+
+function retryOf({ retryLimit: limit, refresh }: Extract<ApplicationEvent, { type: 'SyncRequested' }>['data']): Pick<OperationState['operation'], 'retry'> {
+  return limit === 0 ? {} : { retry: { limit, ...(refresh === true ? { refresh } : {}) } };
 }
 
 /** Argo CD gives every result a phase, not only those of hooks; a step that is over has waited for what it waits for. */

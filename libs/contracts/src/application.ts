@@ -107,6 +107,12 @@ export interface ApplicationSpec {
   revisionHistoryLimit?: number;
 }
 
+/** A note on an operation; nobody but people reads it. */
+export interface OperationInfo {
+  name: string;
+  value: string;
+}
+
 export interface OperationInitiator {
   username?: string;
   automated?: boolean;
@@ -132,10 +138,13 @@ export interface SyncOperation {
 
 /** The top-level `operation` field: present = requested. */
 export interface Operation {
-  /** `manifests`: JSON objects to sync instead of what the source renders (Argo CD's `--local`). */
-  sync?: SyncOperation & { manifests?: string[] };
+  /**
+   * `manifests`: JSON objects to sync instead of what the source renders (Argo CD's `--local`). `source` or `sources`: the
+   * source of this sync, which has to be the Application's own but for its revision. `revisions`: of each source.
+   */
+  sync?: SyncOperation & { manifests?: string[]; source?: ApplicationSource; sources?: ApplicationSource[]; revisions?: string[] };
   initiatedBy?: OperationInitiator;
-  info?: { name: string; value: string }[];
+  info?: OperationInfo[];
   retry?: RetryStrategy;
 }
 

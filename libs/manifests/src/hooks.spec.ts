@@ -25,6 +25,9 @@ describe('classify', () => {
     [{ [helm]: 'test' }, { type: 'ignored' }],
     [{ [helm]: 'test-success' }, { type: 'ignored' }],
     [{ [helm]: 'pre-rollback' }, { type: 'ignored' }],
+    [{ [helm]: 'post-rollback' }, { type: 'ignored' }],
+    [{ [helm]: 'test,pre-install' }, { type: 'hook', phases: ['PreSync'] }],
+    [{ [helm]: 'crd-install,post-install' }, { type: 'hook', phases: ['PostSync'] }],
     [
       { [helm]: 'pre-install', [argo]: 'PostSync' },
       { type: 'hook', phases: ['PostSync'] },

@@ -65,6 +65,22 @@ describe('planSteps', () => {
     ]);
   });
 
+  test('all kinds of one step are in the order of what needs what, unknown ones last (B002)', () => {
+    const kinds = [
+      ...['NetworkPolicy', 'ResourceQuota', 'LimitRange', 'PodSecurityPolicy', 'PodDisruptionBudget', 'ServiceAccount', 'Secret', 'SecretList'],
+      ...['ConfigMap', 'StorageClass', 'PersistentVolume', 'PersistentVolumeClaim', 'ClusterRole', 'ClusterRoleList', 'ClusterRoleBinding'],
+      ...['ClusterRoleBindingList', 'Role', 'RoleList', 'RoleBinding', 'RoleBindingList', 'Service', 'DaemonSet', 'Pod', 'ReplicationController'],
+      ...['ReplicaSet', 'Deployment', 'HorizontalPodAutoscaler', 'StatefulSet', 'Job', 'CronJob', 'IngressClass', 'Ingress', 'APIService', 'AKindOfItsOwn'],
+    ];
+    const [step] = planSteps([...kinds.toReversed(), 'CustomResourceDefinition', 'Namespace'].map((kind) => object(kind, 'a')));
+    expect(step!.objects.map(({ object: { kind } }) => kind)).toEqual([
+      'Namespace',
+      ...kinds.slice(0, kinds.indexOf('ClusterRole')),
+      'CustomResourceDefinition',
+      ...kinds.slice(kinds.indexOf('ClusterRole')),
+    ]);
+  });
+
   test('a Namespace and a definition move into the step of the first that needs them (B003)', () => {
     const definition = object('CustomResourceDefinition', 'crd', {
       apiVersion: 'apiextensions.k8s.io/v1',

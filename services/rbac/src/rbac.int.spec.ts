@@ -96,6 +96,26 @@ describe('projects', () => {
     );
   });
 
+  it('with the finalizer go when no application is in them any more (B114)', async () => {
+    const { kube, namespace } = installation;
+    const made = (kind: string, name: string, spec: object, finalizers: string[] = []) =>
+      kube.create({ apiVersion: 'argoproj.io/v1alpha1', kind, metadata: { name, namespace, finalizers }, spec });
+    const project = ref('AppProject', 'used', 'argoproj.io', 'v1alpha1');
+    await made('AppProject', 'used', {}, ['example.org/other', 'resources-finalizer.argocd.argoproj.io']);
+    for (const [name, its] of [
+      ['in-it', 'used'],
+      ['elsewhere', ''],
+    ] as const)
+      await made('Application', name, { project: its, destination: {}, source: { repoURL: 'https://git.example.org/x', path: '.' } });
+    await kube.delete(project);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect((await kube.get(project))?.metadata.finalizers).toHaveLength(2);
+    await kube.delete({ ...project, kind: 'Application', name: 'in-it' });
+    await vi.waitFor(async () => expect((await kube.get(project))?.metadata.finalizers).toEqual(['example.org/other']), soon);
+    await kube.mergePatch(project, { metadata: { finalizers: null } }, { fieldManager: 'test' });
+    await kube.delete({ ...project, kind: 'Application', name: 'elsewhere' });
+  });
+
   it('that go while nobody watches are found at the next start', async () => {
     const { kube, namespace, env } = installation;
     const { metadata } = await kube.create({ apiVersion: 'argoproj.io/v1alpha1', kind: 'AppProject', metadata: { name: 'brief', namespace }, spec: {} });

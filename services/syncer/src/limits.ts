@@ -45,6 +45,8 @@ export const limits = {
   listInEventBytesMax: 96 * 1024,
   /** An application whose objects take no more is told as a whole in each comparison; of a bigger one, what changed is. */
   wholeListBytesMax: 16 * 1024,
+  /** Notes on one operation. */
+  operationInfoBytesMax: 16 * 1024,
   /** Images, conditions, and addresses of one comparison. */
   imagesBytesMax: 48 * 1024,
   conditionsBytesMax: 48 * 1024,
@@ -95,6 +97,8 @@ export const limits = {
   /** How long an applied sync waits for health unless the installation or the application says otherwise. */
   healthTimeoutMs: 300_000,
   treeNodesMax: 20_000,
+  /** An object of a deleted Application that is still there after so long is told, with its finalizers. */
+  deletionToldAfterMs: 10_000,
   /** How long what is about to be made anew (the previous run of a hook, a forced replacement) may take to go away. */
   deletionMs: 10_000,
   deletionPollMs: 50,

@@ -1,4 +1,4 @@
-import type { ApplicationSpec, OperationInitiator, SyncOperation } from '../application.ts';
+import type { ApplicationSpec, OperationInfo, OperationInitiator, SyncOperation } from '../application.ts';
 
 /** Stream `application-<namespace>/<name>/<uid>`: a re-created name is a new stream. Written by syncer only. */
 export interface ApplicationId {
@@ -161,6 +161,10 @@ export type ApplicationEvent =
         operation: SyncOperation;
         retryLimit: number;
         backoff: { durationMs: number; factor: number; maxDurationMs: number };
+        /** Notes of whoever asked for it, as they were given. */
+        info?: OperationInfo[];
+        /** A retry is of the newest commit (`retry.refresh`). */
+        refresh?: boolean;
       };
     }
   /** `onFailure`: steps of the SyncFail phase, done when a step fails. */

@@ -97,6 +97,8 @@ export const applicationEventSchemas = {
     operation: syncOperationSchema,
     retryLimit: z.number(),
     backoff: z.object({ durationMs: z.number(), factor: z.number(), maxDurationMs: z.number() }),
+    info: z.array(z.object({ name: z.string(), value: z.string() })).optional(),
+    refresh: z.boolean().optional(),
   }),
   SyncStarted: z.object({ ...attempt, steps: z.array(stepHead), onFailure: z.array(failureStepHead).optional() }),
   SyncFailPhaseStarted: z.object({ ...attempt, message: z.string(), canRetry: z.boolean() }),

@@ -10,6 +10,7 @@ import { readPolicySettings } from '../domain/policy-settings.ts';
 import { limits } from '../limits.ts';
 import { makeReconciler } from '../reconciler.ts';
 import type { ControlSettings } from '../settings/control-settings.ts';
+import { makeProjectDeletions } from './project-deletion.ts';
 import { declaredProjectStreams, readRecorded } from './recorded.ts';
 
 export interface DeclarationsParts {
@@ -46,6 +47,7 @@ export function watchDeclarations(parts: DeclarationsParts): Declarations {
         : decideProject(history.reduce(evolveProject, initialProject), live.get(stream));
     await append(parts, stream, recorded?.version ?? 0, events);
   };
+  const deletions = makeProjectDeletions({ kube, namespace, log });
   const reconciler = makeReconciler({ reconcile, log, retryMsMin: limits.retryMsMin, retryMsMax: limits.retryMsMax });
 
   settings.onChange(() => {
@@ -60,6 +62,7 @@ export function watchDeclarations(parts: DeclarationsParts): Declarations {
     namespace,
     listener: {
       upsert: (object) => {
+        deletions.seen(object as unknown as AppProject);
         const project = declarationOf(object as unknown as AppProject, namespace);
         const problems = validateProject(project);
         if (problems.length > 0)
@@ -90,6 +93,7 @@ export function watchDeclarations(parts: DeclarationsParts): Declarations {
     isKnown: () => projects.hasSynced() && settings.isKnown(),
     stop: async () => {
       await projects.stop();
+      await deletions.stop();
       await reconciler.stop();
     },
   };

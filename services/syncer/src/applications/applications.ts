@@ -162,13 +162,13 @@ export class Applications {
   }
 }
 
-/** What a reconcile depends on; our own writes of status and metadata are not in it. */
+/** What a reconcile depends on: an annotation may be a word that is waited for. Our own writes of status and metadata are not in it. */
 function whatIsWanted(resource: Application): string {
   const { spec, operation, metadata } = resource;
   return canonicalJson([
     spec,
     operation ?? null,
-    metadata.annotations?.[refreshAnnotation] ?? null,
+    Object.entries(metadata.annotations ?? {}).filter(([name]) => name.startsWith('argocd.argoproj.io/')),
     metadata.deletionTimestamp ?? null,
     metadata.finalizers ?? [],
     terminatingSince(resource) ?? null,

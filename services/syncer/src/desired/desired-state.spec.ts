@@ -5,6 +5,7 @@ import type { Discovery } from '@plumbline/kube';
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { limits } from '../limits.ts';
+import type { DesiredState } from './desired-object.ts';
 import { makeDesiredStates } from './desired-state.ts';
 
 const discovery: Discovery = {
@@ -24,18 +25,39 @@ const application = {
 const text = canonicalJson({ version: 1, sourceType: 'Directory', objects: [{ manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } } }] });
 const idOf = (stored: string): string => createHash('sha256').update(stored).digest('hex');
 
-async function load(stored: string, id = idOf(text)): Promise<number> {
+async function loaded(stored: string, id = idOf(stored)): Promise<DesiredState> {
   const blobs = makeMemoryBlobStore();
   await blobs.put(blobScope.manifests, [{ id, bytes: Buffer.from(stored) }]);
   const states = makeDesiredStates({ bus: {} as Bus, blobs, sealer: makeSealer(Buffer.alloc(32)), kube: { discover: async () => discovery } });
-  return (await states.load(application, 'web', id)).objects.length;
+  return states.load(application, 'web', id);
 }
+const load = async (stored: string, id = idOf(text)): Promise<number> => (await loaded(stored, id)).objects.length;
 
 it('takes what was rendered', async () => expect(await load(text)).toBe(1));
 
 // Whoever could write into the blob store could once say what is applied.
 it('refuses a manifest set that is not what its address says', async () => {
   await expect(load(text.replace('"a"', '"b"'))).rejects.toMatchObject({ code: 'manifest-invalid' });
+});
+
+// argocd-compat B005 to B007: what is compared, what is only run, and what is nothing at all.
+it('has hooks beside what is compared, and neither what is skipped nor hooks that nobody runs', async () => {
+  const hooks: Record<string, string> = { 'argocd.argoproj.io/hook': 'PreSync', 'helm.sh/hook': 'post-install' };
+  const manifests = [
+    { name: 'resource', annotations: {} },
+    ...Object.entries(hooks).map(([annotation, value]) => ({ name: value, annotations: { [annotation]: value } })),
+    ...['Skip', 'Presync', ''].map((value) => ({ name: `no-${value}`, annotations: { 'argocd.argoproj.io/hook': value } })),
+    { name: 'test', annotations: { 'helm.sh/hook': 'test' } },
+    { name: 'crd', annotations: { 'helm.sh/hook': 'crd-install' } },
+  ].map((metadata) => ({ manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata } }));
+  const { objects, byKey } = await loaded(canonicalJson({ version: 1, sourceType: 'Directory', objects: manifests }));
+  expect(objects.map(({ object, kind }) => `${kind} ${object.metadata.name}`)).toEqual([
+    'resource resource',
+    'hook PreSync',
+    'hook post-install',
+    'resource crd',
+  ]);
+  expect([...byKey.keys()]).toEqual(['/ConfigMap//resource', '/ConfigMap//crd']);
 });
 
 const setOf = (count: number, annotations: (index: number) => Record<string, string>): string =>

@@ -9,13 +9,15 @@ import { isAboutNamespace, isSyncing, isWhole } from './state.ts';
 
 type AutoSync = Extract<ApplicationCommand, { type: 'AutoSync' }>;
 
-/** Argo CD's: an automated sync without a retry block tries five times more. */
+/** Argo CD's: an automated sync without a retry block tries five times more, one with a block as often as that says (0). */
 const automatedRetryLimit = 5;
 
 /** Whether the automated policy starts a sync now (Argo CD's autoSync; argocd-compat B090 to B093). */
 export function decideAutoSync(command: AutoSync, state: Declared): ApplicationEvent[] {
   const { comparison } = state;
   const automated = command.policy?.automated;
+  const renewed = renewal(command, state);
+  if (renewed !== undefined) return renewed;
   if (automated === undefined || automated.enabled === false || state.isDeleting || comparison === undefined) return [];
   if (comparison.status !== 'OutOfSync') return [];
 
@@ -41,6 +43,33 @@ export function decideAutoSync(command: AutoSync, state: Declared): ApplicationE
   if (outOfSync.length === 0) return [];
   if (automated.selfHeal !== true || state.failure !== undefined || nextHealAt(state.heals) > command.now) return [];
   return [...ended('self-healing'), request(command, comparison, 'self-heal', { prune, ...healed(outOfSync) })];
+}
+
+/**
+ * `retry.refresh` of a sync that somebody asked for (argocd-compat B094): a newer commit takes the place of one that waits
+ * for its next try, as the same request with the tries that are left. Undefined: there is none such, or no such commit.
+ */
+function renewal({ operationId, policy }: AutoSync, { operation, comparison, isDeleting }: Declared): ApplicationEvent[] | undefined {
+  if (operation?.phase !== 'Running' || operation.renewable === undefined || operation.retryAt === undefined) return undefined;
+  if (isDeleting || operation.isTerminating === true || comparison === undefined || comparison.manifestSet === operation.manifestSet) return undefined;
+  const { prune, resources } = operation.operation;
+  const isGuarded = prune === true && resources === undefined && policy?.automated?.allowEmpty !== true;
+  if (isGuarded && wouldPruneEverything(comparison.resources)) return undefined;
+  const { revision, manifestSet } = comparison;
+  const message = `${operation.message}; superseded by ${revision}`;
+  const { attempt, retryLimit, backoff, renewable } = operation;
+  const asked = { ...operation.operation, revision };
+  return [
+    { type: 'SyncFailed', data: { operationId: operation.operationId, phase: 'Failed', message } },
+    {
+      type: 'SyncRequested',
+      data: {
+        ...{ operationId, trigger: 'manual', ...renewable, revision, manifestSet, operation: asked, backoff, refresh: true },
+        // The try that was waited for is the first of the new one.
+        retryLimit: retryLimit < 0 ? retryLimit : Math.max(0, retryLimit - attempt - 1),
+      },
+    },
+  ];
 }
 
 /**
@@ -100,7 +129,7 @@ function request(
       revision: comparison.revision,
       manifestSet: comparison.manifestSet,
       operation: { ...operation, revision: comparison.revision, ...(policy.syncOptions === undefined ? {} : { syncOptions: policy.syncOptions }) },
-      retryLimit: policy.retry?.limit ?? automatedRetryLimit,
+      retryLimit: policy.retry === undefined ? automatedRetryLimit : (policy.retry.limit ?? 0),
       backoff: backoffOf(policy.retry),
     },
   };

@@ -3,6 +3,7 @@ import type {
   ApplicationSpec,
   DriftedResource,
   HealthStatusCode,
+  OperationInfo,
   OperationInitiator,
   ResourceHealth,
   ResourceRef,
@@ -32,6 +33,7 @@ export type ApplicationCommand =
       revision: string;
       manifestSet: string;
       operation: SyncOperation;
+      info?: readonly OperationInfo[];
       retry: RetryStrategy | undefined;
       allowEmpty: boolean;
     }

@@ -17,10 +17,15 @@ export function requestSync(command: Command<'RequestSync'>, state: Declared): A
     throw new AppError('failed-precondition', 'another operation is already in progress', { details: { operation: last.operationId } });
   }
   const ended = last?.phase === 'Running' ? [supersededWhenApplied(last, `a sync to ${command.revision}`)] : [];
-  const { operationId, initiatedBy, revision, manifestSet, operation, retry } = command;
+  const { operationId, initiatedBy, revision, manifestSet, operation, info = [], retry } = command;
   const requested: ApplicationEvent = {
     type: 'SyncRequested',
-    data: { operationId, trigger: 'manual', initiatedBy, revision, manifestSet, operation, retryLimit: retry?.limit ?? 0, backoff: backoffOf(retry) },
+    data: {
+      ...{ operationId, trigger: 'manual', initiatedBy, revision, manifestSet, operation },
+      ...{ retryLimit: retry?.limit ?? 0, backoff: backoffOf(retry) },
+      ...(info.length === 0 ? {} : { info: [...info] }),
+      ...(retry?.refresh === true ? { refresh: true } : {}),
+    },
   };
   const prunes = operation.prune === true && operation.resources === undefined;
   if (prunes && !command.allowEmpty && wouldPruneEverything(state.comparison?.resources ?? [])) {

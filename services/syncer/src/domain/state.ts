@@ -4,6 +4,8 @@ import type {
   ApplicationId,
   ApplicationSpec,
   HealthStatusCode,
+  OperationInfo,
+  OperationInitiator,
   RecordedEvent,
   ResourceComparison,
   ResourceHealth,
@@ -65,6 +67,8 @@ export interface OperationRecord {
   operation: SyncOperation;
   retryLimit: number;
   backoff: { durationMs: number; factor: number; maxDurationMs: number };
+  /** Asked for by hand, it is to be retried with the newest commit (`retry.refresh`): who wants it, and why. */
+  renewable?: { initiatedBy: OperationInitiator; info?: OperationInfo[] };
   phase: 'Running' | 'Succeeded' | 'Failed' | 'Error';
   attempt: number;
   steps: readonly SyncStepHead[];
@@ -155,7 +159,8 @@ function evolveHealth(health: Declared['health'], data: Extract<ApplicationEvent
 
 function evolveOperation(state: Declared, event: ApplicationEvent, at: string): Declared {
   if (event.type === 'SyncRequested') {
-    const { operationId, trigger, revision, manifestSet, operation, retryLimit, backoff } = event.data;
+    const { operationId, trigger, revision, manifestSet, operation, retryLimit, backoff, initiatedBy, info, refresh } = event.data;
+    const isRenewable = refresh === true && trigger === 'manual' && operation.localManifests === undefined;
     const { skipped: _, ...rest } = state;
     return {
       ...rest,
@@ -169,6 +174,7 @@ function evolveOperation(state: Declared, event: ApplicationEvent, at: string): 
         operation,
         retryLimit,
         backoff,
+        ...(isRenewable ? { renewable: { initiatedBy, ...(info === undefined ? {} : { info }) } } : {}),
         phase: 'Running',
         attempt: 0,
         steps: [],

@@ -1,11 +1,12 @@
-import type { Application, Operation, SyncOperation } from '@plumbline/contracts';
+import type { Application, ApplicationSource, Operation, SyncOperation } from '@plumbline/contracts';
 import { AppError, blobScope, canonicalJson, ensureRevision, refOf } from '@plumbline/contracts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
 import { localManifestSet } from '../desired/local-manifests.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
-import { canBeNamed } from '../domain/parts.ts';
+import { canBeNamed, thoseThatFit } from '../domain/parts.ts';
 import { isSyncing } from '../domain/state.ts';
+import { limits } from '../limits.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
 import type { ReconcileContext } from './context.ts';
@@ -20,6 +21,7 @@ export async function adoptOperation(entry: Entry, desired: DesiredState, target
   if (request === undefined) return;
   try {
     assertNameable(request.operation);
+    assertOwnSource(entry.resource, request.operation);
     await entry.log.execute([request.command(await revisionOf(entry, request.operation, desired, target, context))], request.why);
   } catch (error) {
     const failure = AppError.from(error);
@@ -71,7 +73,7 @@ function newRequest(entry: Entry, context: ReconcileContext): Request | undefine
   }
   if (isSyncing(state?.operation)) return undefined;
   const operationId = `${prefix}${entry.log.folded.version}`;
-  const { initiatedBy = {}, retry } = operation;
+  const { initiatedBy = {}, retry, info = [] } = operation;
   const allowEmpty = entry.resource.spec.syncPolicy?.automated?.allowEmpty === true;
   return {
     operation,
@@ -83,6 +85,7 @@ function newRequest(entry: Entry, context: ReconcileContext): Request | undefine
       initiatedBy,
       ...asked,
       operation: adopted(entry.resource, operation, asked.revision),
+      info: thoseThatFit(info, limits.operationInfoBytesMax),
       retry,
       allowEmpty,
     }),
@@ -94,6 +97,29 @@ function assertNameable({ sync: { resources = [] } = {} }: Operation): void {
   if (canBeNamed(resources)) return;
   const message = `the operation names ${resources.length} objects, more than one can hold: sync the whole application (with ApplyOutOfSyncOnly=true only what differs is written), or fewer objects at a time`;
   throw new AppError('too-large', message);
+}
+
+/** A sync of something else would be undone by the next comparison, and its history would name what the Application isn't. */
+function assertOwnSource({ spec }: Application, { sync: { source, sources, revisions = [] } = {} }: Operation): void {
+  const own = canonicalJson(sourcesOf(spec));
+  const asked = source === undefined && sources === undefined ? own : canonicalJson(sourcesOf({ source, sources }));
+  if (asked !== own)
+    throw new AppError(
+      'unsupported',
+      'the operation names another source than the Application: change spec.source, or name only a commit (operation.sync.revision)',
+    );
+  if (revisions.length > 1) throw new AppError('unsupported', 'operation.sync.revisions names several: this version renders one source');
+}
+
+/** But for the revision of each: that is what a sync may choose. */
+function sourcesOf({ source, sources = [] }: { source?: ApplicationSource | undefined; sources?: ApplicationSource[] | undefined }): object[] {
+  const all = sources.length > 0 ? sources : source === undefined ? [] : [source];
+  return all.map((one) => ({ ...one, targetRevision: '' }));
+}
+
+/** The revision that the operation names, in the order in which Argo CD looks for it. */
+function askedRevision({ sync: { revision = '', revisions = [], source, sources = [] } = {} }: Operation): string {
+  return revision || (revisions[0] ?? '') || (sources[0] ?? source)?.targetRevision || '';
 }
 
 type Asked = { revision: string; manifestSet: string };
@@ -135,9 +161,8 @@ async function revisionOf(entry: Entry, operation: Operation, desired: DesiredSt
     return { revision: target.commit, manifestSet: set.id };
   }
   const source = sourceOf(entry.resource);
-  const asked = operation.sync?.revision;
-  if (asked === undefined || asked === '' || asked === target.commit || asked === refOf(source))
-    return { revision: target.commit, manifestSet: desired.manifestSet };
+  const asked = askedRevision(operation);
+  if (asked === '' || asked === target.commit || asked === refOf(source)) return { revision: target.commit, manifestSet: desired.manifestSet };
   const { repository, commit, tree } = await context.bus.call(ensureRevision, { url: source.repoURL, ref: asked });
   const state = declaredState(entry);
   if (state === undefined) throw new AppError('internal', `application ${entry.key} is not declared`);

@@ -1,4 +1,5 @@
-import { AppError } from '@plumbline/contracts';
+import type { ApplicationCondition } from '@plumbline/contracts';
+import { AppError, projectOf } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
 import {
   annotation,
@@ -19,6 +20,8 @@ import { refOf } from '../live/object-ref.ts';
 import { isApproved } from '../sync/prune.ts';
 import type { Entry } from './entry.ts';
 import type { ReconcileContext } from './context.ts';
+import { namespacedBy, projectVerdict } from './observe.ts';
+import { assertDestination } from './target.ts';
 
 /** Argo CD's finalizer: the objects go with the Application. A suffix names how (argocd-compat B110). */
 const resourcesFinalizer = 'resources-finalizer.argocd.argoproj.io';
@@ -31,6 +34,7 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
   const finalizer = entry.resource.metadata.finalizers?.find((name) => name === resourcesFinalizer || name.startsWith(`${resourcesFinalizer}/`));
   const cascade = entry.isPresent && finalizer !== undefined;
   if (entry.isPresent && !cascade) return;
+  if (cascade && isElsewhere(entry)) return removeFinalizers(entry, isArgoFinalizer, context);
   if (cascade) {
     const kinds = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(
       ({ group, kind, namespace }) => `${group}/${kind}/${namespace ?? ''}`,
@@ -41,7 +45,7 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
       if (listed !== 'synced' && listed !== 'unserved')
         throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
     }
-    const left = deletable(entry, context);
+    const left = deletable(entry, await permittedBy(entry, context), context);
     await entry.log.execute([{ type: 'StartDeletion', cascade, resources: left.length }]);
     const unconfirmed = left.filter((object) => isUnconfirmed(object, entry));
     if (unconfirmed.length > 0) {
@@ -52,8 +56,9 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
       });
       return;
     }
+    await tellWhatStays(entry, state, left, context);
     if (left.length > 0) return deleteLastWave(left, finalizer.endsWith('/background') ? 'Background' : 'Foreground', context);
-    await removeFinalizer(entry, finalizer, context);
+    await removeFinalizers(entry, (name) => name === finalizer, context);
     return;
   }
   await entry.log.execute([{ type: 'ForgetApplication', cascaded: state.isDeleting }]);
@@ -61,14 +66,39 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
   context.follows(entry, undefined);
 }
 
-function deletable(entry: Entry, context: ReconcileContext): KubeObject[] {
+/** Its destination is a cluster that we don't know: whatever it brought there stays (argocd-compat B113). */
+function isElsewhere({ resource }: Entry): boolean {
+  try {
+    assertDestination(resource);
+    return false;
+  } catch (error) {
+    return AppError.is(error) && error.code === 'not-found';
+  }
+}
+
+/** Those that let an Application wait for its objects or for hooks. */
+const isArgoFinalizer = (name: string): boolean => /^(resources|(pre|post)-delete)-finalizer\.argocd\.argoproj\.io(\/|$)/.test(name);
+
+/**
+ * What goes with the Application: neither itself (where it is one of its own objects, it would wait for itself), nor
+ * definitions, nor what says that it stays, nor what its project forbids by now (argocd-compat B112).
+ */
+function deletable(entry: Entry, isPermitted: (object: KubeObject) => boolean, context: ReconcileContext): KubeObject[] {
   const options = applicationSyncOptions(entry.resource.spec.syncPolicy?.syncOptions);
   return [...context.cluster.managedBy(entry.instance)].flatMap((key) => {
     const object = context.cluster.state.row(key)?.object;
     if (object === undefined || managingInstance(object) !== entry.instance || isCustomResourceDefinition(object)) return [];
+    if (object.metadata.uid === entry.log.id.uid || !isPermitted(object)) return [];
     const isKept = resourceSyncOptions(object, options).delete === 'never' || annotationOf(object, 'helm.sh/resource-policy') === 'keep';
     return isKept ? [] : [object];
   });
+}
+
+/** A project that is gone forbids nothing any more: what is left of its applications can be cleared away. */
+async function permittedBy({ resource }: Entry, { cluster, world }: ReconcileContext): Promise<(object: KubeObject) => boolean> {
+  if (world.project(projectOf(resource))?.spec === undefined) return () => true;
+  const forbidden = projectVerdict(resource, world, namespacedBy(await cluster.kube.discover()));
+  return (object) => forbidden(object) === undefined;
 }
 
 /** `Delete=confirm`: nothing is deleted until the Application says so, since its own deletion began (argocd-compat B023). */
@@ -77,6 +107,26 @@ function isUnconfirmed(object: KubeObject, { resource }: Entry): boolean {
   const { annotations, deletionTimestamp } = resource.metadata;
   return resourceSyncOptions(object, options).delete === 'when-confirmed' && !isApproved(annotations?.[annotation.deletionApproved], deletionTimestamp ?? '');
 }
+
+/** What doesn't go is a condition of the Application, with what it waits for: nobody else would say why it is still there. */
+async function tellWhatStays(entry: Entry, { comparison, failure }: Declared, left: readonly KubeObject[], context: ReconcileContext): Promise<void> {
+  if (comparison === undefined || failure !== undefined || left.length === 0) return;
+  const conditions = [...comparison.conditions.filter(({ type }) => type !== deletionWarning), ...whatStays(left, context.clock())];
+  await entry.log.execute([{ type: 'RecordComparison', comparison: { ...comparison, conditions }, drift: [] }]);
+  context.wakeups.at(entry.key, context.clock() + limits.deletionToldAfterMs);
+}
+
+/** Objects that were deleted a while ago and wait for somebody's finalizer; those of the API server's own are its work under way. */
+export function whatStays(left: readonly KubeObject[], now: number): ApplicationCondition[] {
+  const stuck = left.flatMap(({ kind, metadata: { name, deletionTimestamp, finalizers = [] } }) => {
+    const foreign = finalizers.filter((finalizer) => !['foregroundDeletion', 'orphan'].includes(finalizer));
+    const isStuck = foreign.length > 0 && now - Date.parse(deletionTimestamp ?? '') >= limits.deletionToldAfterMs;
+    return isStuck ? [`${kind} ${name} was deleted and is not gone yet: it waits for finalizers ${foreign.join(', ')}`] : [];
+  });
+  return stuck.slice(0, limits.warningsShownMax).map((message) => ({ type: deletionWarning, message }));
+}
+
+const deletionWarning = 'DeletionWarning';
 
 /** Waves go in reverse; the watch wakes us when the last object of one has gone. */
 async function deleteLastWave(objects: readonly KubeObject[], propagationPolicy: 'Foreground' | 'Background', context: ReconcileContext): Promise<void> {
@@ -89,10 +139,10 @@ async function deleteLastWave(objects: readonly KubeObject[], propagationPolicy:
   });
 }
 
-async function removeFinalizer(entry: Entry, finalizer: string, context: ReconcileContext): Promise<void> {
+async function removeFinalizers(entry: Entry, isMeant: (finalizer: string) => boolean, context: ReconcileContext): Promise<void> {
   const { namespace, name } = entry.log.id;
   const { resourceVersion, finalizers = [] } = entry.resource.metadata;
-  const left = finalizers.filter((other) => other !== finalizer);
+  const left = finalizers.filter((finalizer) => !isMeant(finalizer));
   // The resourceVersion makes it a precondition: a finalizer that somebody added meanwhile isn't lost.
   const patch = { metadata: { finalizers: left, ...(resourceVersion === undefined ? {} : { resourceVersion }) } };
   await context.cluster.kube.mergePatch({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace, name }, patch, {

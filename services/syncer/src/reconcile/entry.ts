@@ -61,6 +61,13 @@ export function noteLateWrite(entry: Entry, write: Omit<LateWriteCommand, 'type'
 /** Set by people and by the API: look at the repository now (`normal`), and render again (`hard`). */
 export const refreshAnnotation = 'argocd.argoproj.io/refresh';
 
+/**
+ * Argo CD's `skip-reconcile: "true"`: neither compared nor synced nor deleted until it is taken off (argocd-compat B096). An
+ * Application that is gone is gone all the same.
+ */
+export const isLeftAlone = ({ resource, isPresent }: Pick<Entry, 'resource' | 'isPresent'>): boolean =>
+  isPresent && resource.metadata.annotations?.['argocd.argoproj.io/skip-reconcile'] === 'true';
+
 export function declaredState(entry: Entry): Declared | undefined {
   return entry.log.state.status === 'declared' ? entry.log.state : undefined;
 }

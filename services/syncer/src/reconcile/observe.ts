@@ -154,6 +154,17 @@ export function lingeringObjects(entry: Entry, desired: DesiredState, cluster: C
   });
 }
 
+/**
+ * What was to be pruned when an operation began, or since: objects that are no longer wanted, also those that are on their
+ * way out since then. A sync that goes on after a restart waits for them as it did before; what an earlier one could not get
+ * rid of holds up nobody. Deletions are stamped in whole seconds by the API server's clock.
+ */
+export function prunable(entry: Entry, desired: DesiredState, requestedAt: string, cluster: Cluster): KubeObject[] {
+  const since = Math.floor(Date.parse(requestedAt) / 1_000) * 1_000;
+  const leaving = lingeringObjects(entry, desired, cluster).filter(({ metadata }) => Date.parse(metadata.deletionTimestamp ?? '') >= since);
+  return [...extraObjects(entry, desired, cluster), ...leaving];
+}
+
 function isInDoubt(key: string, { state }: Cluster): boolean {
   const { group, kind, namespace } = parseResourceKey(key);
   const known = state.kindState(group, kind, namespace);

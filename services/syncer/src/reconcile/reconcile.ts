@@ -15,10 +15,10 @@ import { compareNow, comparisonCommands } from './compare-now.ts';
 import type { ReconcileContext, Why } from './context.ts';
 import { reconcileDeletion } from './deletion.ts';
 import type { Entry } from './entry.ts';
-import { declaredState, refreshAnnotation } from './entry.ts';
+import { declaredState, isLeftAlone, refreshAnnotation } from './entry.ts';
 import { watchEverythingOf } from './observe.ts';
 import { advanceOperation } from './run-operation.ts';
-import { endTerminated, terminationOf } from './terminate.ts';
+import { endTerminated, overdueOf, terminationOf } from './terminate.ts';
 import { assertDestination, assertProject, resolveTarget, sourceOf } from './target.ts';
 
 /**
@@ -26,6 +26,7 @@ import { assertDestination, assertProject, resolveTarget, sourceOf } from './tar
  * from the difference. Level-triggered: it is right to call it at any time, and twice.
  */
 export async function reconcile(entry: Entry, context: ReconcileContext): Promise<void> {
+  if (isLeftAlone(entry)) return;
   const why = entry.correlation === undefined ? {} : { correlation: entry.correlation };
   delete entry.correlation;
   try {
@@ -49,7 +50,10 @@ export async function reconcile(entry: Entry, context: ReconcileContext): Promis
 async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why): Promise<void> {
   const application = entry.resource;
   const declare = await declareCommand(entry, context);
-  await entry.log.execute([declare, ...(entry.lateWrites ?? []), ...terminationOf(entry)], why);
+  await entry.log.execute(
+    [declare, ...(entry.lateWrites ?? []), ...terminationOf(entry), ...overdueOf(entry, syncSettings(context.settings()), context.clock())],
+    why,
+  );
   delete entry.lateWrites;
   await endTerminated(entry, context);
   const state = declaredState(entry);

@@ -18,7 +18,7 @@ import type { ReconcileContext, Why } from './context.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
 import { untilTerminated } from './terminate.ts';
-import { extraObjects, namespacedBy, projectVerdict, watchEverythingOf } from './observe.ts';
+import { namespacedBy, projectVerdict, prunable, watchEverythingOf } from './observe.ts';
 
 /**
  * Executes the commands and then moves the running operation, if there is one, as far as it goes without waiting: each
@@ -58,7 +58,7 @@ export async function advanceOperation(
     await watchEverythingOf(entry, { ...target, objects: [...desired.objects, ...target.objects] }, state, context);
   }
   if (operation.healthUntil !== undefined) return awaitHealth(entry, { desired: target, operation, commands }, context, why);
-  const plan = planOf(operation, target, extraObjects(entry, target, context.cluster));
+  const plan = planOf(operation, target, prunable(entry, target, operation.requestedAt, context.cluster));
   const isStarted = operation.steps.length > 0 && retryAtMs === undefined && followPlan(operation, plan) !== undefined;
   const attempt = retryAtMs === undefined ? operation.attempt : operation.attempt + 1;
   const { operationId } = operation;

@@ -2,6 +2,10 @@ import type { Application } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { refOf } from '../live/object-ref.ts';
+import type { OperationRecord } from '../domain/state.ts';
+import { isSyncing } from '../domain/state.ts';
+import type { SyncSettings } from '../settings/sync-settings.ts';
+import { syncSettings } from '../settings/sync-settings.ts';
 import { planOf, withNamedHooks } from '../sync/operation.ts';
 import { isOfThisRun, removeHook } from '../sync/hooks.ts';
 import type { ReconcileContext } from './context.ts';
@@ -19,6 +23,18 @@ export function terminationOf(entry: Entry): ApplicationCommand[] {
   return startedAt !== undefined && sameSecond(startedAt, operation.requestedAt) ? [{ type: 'TerminateSync', operationId: operation.operationId }] : [];
 }
 
+/**
+ * Argo CD's `controller.sync.timeout.seconds` (argocd-compat B098): an operation that takes longer is ended. One that has
+ * applied everything is not: it waits for health for a time of its own. Noticed at a look, so up to half a minute late.
+ */
+export function overdueOf(entry: Entry, settings: Pick<SyncSettings, 'timeoutMs'>, now: number): ApplicationCommand[] {
+  const operation = declaredState(entry)?.operation;
+  return operation !== undefined && isOverdue(operation, settings, now) ? [{ type: 'TerminateSync', operationId: operation.operationId }] : [];
+}
+
+const isOverdue = (operation: OperationRecord, { timeoutMs }: Pick<SyncSettings, 'timeoutMs'>, now: number): boolean =>
+  isSyncing(operation) && timeoutMs > 0 && now >= Date.parse(operation.requestedAt) + timeoutMs;
+
 /** Start of the operation that somebody wants to end, as the resource says it. */
 export function terminatingSince({ status }: Application): string | undefined {
   const state = status?.['operationState'] as { phase?: string; startedAt?: string } | undefined;
@@ -35,7 +51,9 @@ export async function endTerminated(entry: Entry, context: ReconcileContext): Pr
   const operation = declaredState(entry)?.operation;
   if (operation?.phase !== 'Running' || operation.isTerminating !== true) return;
   const { operationId } = operation;
-  let end: { phase: 'Failed' | 'Error'; message: string } = { phase: 'Failed', message: 'Operation terminated' };
+  const settings = syncSettings(context.settings());
+  const why = isOverdue(operation, settings, context.clock()) ? `: it took longer than ${settings.timeoutMs / 1_000} s (plumbline.sync.timeout)` : '';
+  let end: { phase: 'Failed' | 'Error'; message: string } = { phase: 'Failed', message: `Operation terminated${why}` };
   try {
     await deleteRunningHooks(entry, context);
   } catch (error) {

@@ -2,14 +2,23 @@ import { expect, it } from 'vitest';
 import { healthTimeoutMs, syncSettings } from './sync-settings.ts';
 
 it('has Plumbline’s ways unless the installation wants Argo CD’s', () => {
-  expect(syncSettings({})).toEqual({ healthTimeoutMs: 300_000, awaitsLoadBalancers: false, supersedes: true, countsChildApplications: true });
+  expect(syncSettings({})).toEqual({ healthTimeoutMs: 300_000, timeoutMs: 0, awaitsLoadBalancers: false, supersedes: true, countsChildApplications: true });
   const compatible = {
     'plumbline.sync.healthTimeout': '0s',
     'plumbline.sync.awaitLoadBalancers': 'true',
     'plumbline.sync.supersede': 'false',
     'plumbline.health.childApplications': 'false',
   };
-  expect(syncSettings(compatible)).toEqual({ healthTimeoutMs: 0, awaitsLoadBalancers: true, supersedes: false, countsChildApplications: false });
+  expect(syncSettings(compatible)).toEqual({ healthTimeoutMs: 0, timeoutMs: 0, awaitsLoadBalancers: true, supersedes: false, countsChildApplications: false });
+});
+
+it.each([
+  ['10m', 600_000],
+  ['90', 90_000],
+  ['0s', 0],
+  ['soon', 0],
+])('ends a sync after plumbline.sync.timeout: %s, %i ms', (text, expected) => {
+  expect(syncSettings({ 'plumbline.sync.timeout': text }).timeoutMs).toBe(expected);
 });
 
 it.each([

@@ -5,6 +5,8 @@ import { limits } from '../limits.ts';
 export interface SyncSettings {
   /** How long an applied sync waits for health; 0: it has succeeded as soon as everything is applied (B014). */
   healthTimeoutMs: number;
+  /** How long a sync may take until everything is applied, its retries included; 0: as long as it takes (B098). */
+  timeoutMs: number;
   /** A sync waits for an Ingress or a Service of type LoadBalancer that has no address (B013). */
   awaitsLoadBalancers: boolean;
   /** A newer commit takes the place of a sync that waits for objects of an older one. */
@@ -18,6 +20,7 @@ export function syncSettings(data: Readonly<Record<string, string>>): SyncSettin
   const timeout = data['plumbline.sync.healthTimeout'];
   return {
     healthTimeoutMs: (timeout === undefined ? undefined : durationMs(timeout)) ?? limits.healthTimeoutMs,
+    timeoutMs: durationMs(data['plumbline.sync.timeout'] ?? '') ?? 0,
     awaitsLoadBalancers: data['plumbline.sync.awaitLoadBalancers'] === 'true',
     supersedes: data['plumbline.sync.supersede'] !== 'false',
     countsChildApplications: data['plumbline.health.childApplications'] !== 'false',

@@ -130,6 +130,17 @@ describe('pruning', () => {
     ]);
   });
 
+  it('takes dependants along first, unless the policy says otherwise (B022)', async () => {
+    const pruned = async (name: string, ...policy: string[]): Promise<string[]> => {
+      await cluster.sync({ manifests: [configMap(name)] });
+      const { sent } = await cluster.sync({ manifests: [], prune: [ref(name)], ...options(...policy) });
+      return sent.filter((line) => line.startsWith('delete'));
+    };
+    expect(await pruned('by-default')).toEqual(['delete Foreground ConfigMap/by-default']);
+    expect(await pruned('leaves-orphans', 'PrunePropagationPolicy=orphan')).toEqual(['delete Orphan ConfigMap/leaves-orphans']);
+    expect(await pruned('misspelt', 'PrunePropagationPolicy=Background')).toEqual(['delete Foreground ConfigMap/misspelt']);
+  });
+
   it('has to be asked for, and in a dry run deletes nothing', async () => {
     await cluster.sync({ manifests: [configMap('stays', {}, on('Prune=confirm'))] });
     const prune = [ref('stays')];

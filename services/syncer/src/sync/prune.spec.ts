@@ -38,3 +38,9 @@ test.each<[string[], (string | undefined)[], string | undefined]>([
   expect(awaitedConfirmation(objects, { operation, options, deletionApprovedAt: since })).toBeUndefined();
   expect(awaitedConfirmation(objects, { operation: { ...operation, operation: { prune: true, dryRun: true } }, options })).toBeUndefined();
 });
+
+test('what is on its way out already needs no word', () => {
+  const operation = { operation: { prune: true }, requestedAt: since } as OperationRecord;
+  const leaving = { ...object('s', 'Prune=confirm'), metadata: { ...object('s', 'Prune=confirm').metadata, deletionTimestamp: since } };
+  expect(awaitedConfirmation([leaving], { operation, options: applicationSyncOptions([]) })).toBeUndefined();
+});

@@ -10,9 +10,10 @@ export async function prune(object: KubeObject, context: StepContext): Promise<P
   if (operation.operation.prune !== true) return { status: 'PruneSkipped', message: 'ignored (requires pruning)' };
   if (resourceSyncOptions(object, options).prune === 'never') return { status: 'PruneSkipped', message: 'ignored (no prune)' };
   if (operation.operation.dryRun === true) return { status: 'Pruned', message: 'pruned (dry run)' };
-  const uid = object.metadata.uid;
+  const { uid, deletionTimestamp } = object.metadata;
   context.assertOwner();
-  await kube.delete(refOf(object), { propagationPolicy: options.prunePropagation, ...(uid === undefined ? {} : { uid }) });
+  // What is on its way out waits for its finalizers; asked again, it would only be another version of itself at each look.
+  if (deletionTimestamp === undefined) await kube.delete(refOf(object), { propagationPolicy: options.prunePropagation, ...(uid === undefined ? {} : { uid }) });
   context.judge.forget(resourceKey(resourceIdOf(object)));
   return { status: 'Pruned', message: 'pruned' };
 }
@@ -39,7 +40,7 @@ const namesShown = 5;
 
 function isToBeConfirmed(object: KubeObject, options: ApplicationSyncOptions): boolean {
   const own = resourceSyncOptions(object, options);
-  return own.prune !== 'never' && (own.prune === 'when-confirmed' || own.delete === 'when-confirmed');
+  return object.metadata.deletionTimestamp === undefined && own.prune !== 'never' && (own.prune === 'when-confirmed' || own.delete === 'when-confirmed');
 }
 
 function nameOf(object: KubeObject): string {

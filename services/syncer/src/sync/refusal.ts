@@ -19,7 +19,8 @@ const nextSteps: Partial<Record<ErrorCode, string>> = {
 
 function nextStep({ code, message }: AppError): string | undefined {
   if (code === 'permission-denied' && message.includes('exceeded quota')) return "Ask for less, or raise the namespace's ResourceQuota";
-  if (code === 'permission-denied' && message.includes('denied the request'))
+  // Webhooks deny “the request” with 403, a ValidatingAdmissionPolicy denies “request” with 422.
+  if (['permission-denied', 'manifest-invalid'].includes(code) && /denied (the )?request/.test(message))
     return 'An admission policy of the cluster refuses it: correct the manifest, or ask whoever keeps the policy';
   if (code === 'manifest-invalid' && /unknown field|strict decoding|field not declared/.test(message))
     return 'Correct the manifest; with the sync option Validate=false the server drops fields that it does not know';
