@@ -1,4 +1,4 @@
-import { AppError, blobScope, renderManifests } from '@plumbline/contracts';
+import { AppError, blobScope, recallManifests, renderManifests } from '@plumbline/contracts';
 import type { ApplicationSource, ManifestSet, RecordedEvent } from '@plumbline/contracts';
 import { startService } from '@plumbline/platform';
 import type { StartedService } from '@plumbline/platform';
@@ -48,13 +48,19 @@ interface Asked {
   request?: Partial<RenderRequest>;
 }
 
-async function render({ at, source, name = 'shop', request = {} }: Asked): Promise<RenderReply> {
+/** Puts a sealed application into the blob store, as syncer does; answers its id. */
+async function sealed(source: Partial<ApplicationSource>, name = 'shop'): Promise<string> {
   const spec = { project: 'default', source: { repoURL: 'https://example.org/r.git', ...source }, destination: { namespace: 'store' } };
-  const { blobs, bus, sealer } = service.context;
+  const { blobs, sealer } = service.context;
   const text = sealer.seal('application-spec', JSON.stringify({ namespace: 'argocd', name, spec }));
-  const sealedSpec = createHash('sha256').update(text).digest('hex');
-  await blobs.put(blobScope.sealedSpecs, [{ id: sealedSpec, bytes: Buffer.from(text) }]);
-  return bus.call(renderManifests, {
+  const id = createHash('sha256').update(text).digest('hex');
+  await blobs.put(blobScope.sealedSpecs, [{ id, bytes: Buffer.from(text) }]);
+  return id;
+}
+
+async function render({ at, source, name = 'shop', request = {} }: Asked): Promise<RenderReply> {
+  const sealedSpec = await sealed(source, name);
+  return service.context.bus.call(renderManifests, {
     application: `application-argocd/${name}/u`,
     repository: 'r1',
     ...at,
@@ -247,6 +253,31 @@ describe('failures', () => {
     expect((await refusal({ at, source: { path: 'bomb' } })).message).toContain('set aside until');
     expect(await render({ at, source: { path: 'fine' } })).toMatchObject({ objects: 1 });
   });
+});
+
+test('of many applications of a repository it is remembered which render the same at another commit; nothing is rendered', async () => {
+  const first = await commit({ 'apps/one/a.yaml': configMap('one'), 'apps/two/a.yaml': configMap('two'), 'apps/three/a.yaml': configMap('three') });
+  const paths = ['apps/one', 'apps/two', 'apps/three'];
+  const sets = await Promise.all(paths.slice(0, 2).map(async (path) => (await render({ at: first, source: { path } })).manifestSet));
+  const second = await commit({ 'apps/two/a.yaml': configMap('two', 'changed: yes'), 'apps/one/README': 'no manifest' });
+  const third = await commit({ 'apps/two/a.yaml': configMap('two'), 'apps/one/README': null });
+  const sealedSpecs = await Promise.all(paths.map((path) => sealed({ path })));
+  const recall = async (at: { commit: string; tree: string }): Promise<(string | null)[]> =>
+    (
+      await service.context.bus.call(recallManifests, {
+        repository: 'r1',
+        ...at,
+        sealedSpecs: [...sealedSpecs, 'unknown'],
+        kubeVersion: 'v1.34.1',
+        apiVersions: ['v1'],
+      })
+    ).manifestSets;
+  // A directory's names are part of what was looked at: one with a new file is rendered anew.
+  expect(await recall(second)).toEqual([null, null, null, null]);
+  expect(await recall(first)).toEqual([...sets, null, null]);
+  expect(await recall(third)).toEqual([...sets, null, null]);
+  const rendered = (await events()).filter(({ data }) => (data as { commit?: string }).commit === third.commit);
+  expect(rendered).toEqual([]);
 });
 
 test('an address keeps its last renders only', async () => {
