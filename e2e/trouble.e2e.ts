@@ -33,7 +33,7 @@ test('an unknown kind is named with its file; other applications go on', async (
   await fine.givenRepository({ 'manifests/web.yaml': nginx() });
   await broken.whenApplicationIsCreated();
   await fine.whenApplicationIsCreated();
-  expect(await broken.thenCondition('ComparisonError', 'Widget')).toContain('manifests/widget.yaml');
+  expect(await broken.thenCondition('UnknownKindWarning', 'Widget')).toContain('manifests/widget.yaml');
   await fine.thenApplicationIs({ sync: 'Synced', health: 'Healthy' });
 });
 

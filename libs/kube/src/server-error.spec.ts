@@ -34,6 +34,7 @@ test.each<[string, Record<string, unknown> | undefined, number, string, 'never' 
     'immutable-field',
     'never',
   ],
+  ['role of a binding', status(422, 'Invalid', 'roleRef: Invalid value: {}: cannot change roleRef', byName), 422, 'immutable-field', 'never'],
   ['pod update', status(422, 'Invalid', 'spec: Forbidden: pod updates may not change fields other than x'), 422, 'immutable-field', 'never'],
   ['throttled', status(429, 'TooManyRequests', 'slow down'), 429, 'resource-exhausted', 'later'],
   [

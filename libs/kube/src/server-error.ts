@@ -127,7 +127,8 @@ function isUnknownPath(status: Status): boolean {
   return status.details?.name === undefined && status.details?.kind === undefined;
 }
 
-const immutable = /field is immutable|is immutable|may not be changed|may not change|cannot be changed|updates to .* are forbidden|Forbidden: updates to/i;
+const immutable =
+  /field is immutable|is immutable|may not be changed|may not change|cannot be changed|cannot change |updates to .* are forbidden|Forbidden: updates to/i;
 
 function isAboutImmutable(status: Status): boolean {
   const messages = [status.message ?? '', ...(status.details?.causes ?? []).map((cause) => cause.message ?? '')];

@@ -170,7 +170,7 @@ function wakeForObject(whom: Parameters<ClusterListener['changed']>[0], applicat
 function wakeForKinds(applications: Applications, queue: WorkQueue): void {
   for (const entry of applications.all()) {
     const state = declaredState(entry);
-    if (state?.failure !== undefined || (entry.doubtedKinds?.size ?? 0) > 0) queue.wake(entry.key);
+    if (state?.failure !== undefined || (entry.doubtedKinds?.size ?? 0) + (entry.unknownKinds?.size ?? 0) > 0) queue.wake(entry.key);
   }
 }
 

@@ -161,6 +161,7 @@ function stepContext(cluster: RealCluster, all: readonly DesiredObject[], seen: 
     live: (key) => seen.get(key),
     exists: (key) => seen.get(key) !== undefined,
     forbidden: () => undefined,
+    unknownKind: () => undefined,
     isApplication: () => true,
     assertOwner: () => undefined,
     observe: (object) => void seen.set(resourceKey(resourceIdOf(object)), object),

@@ -11,6 +11,7 @@ import type { Judge } from '../src/compare/judge.ts';
 import { makeJudge } from '../src/compare/judge.ts';
 import type { Memo, MemoStore } from '../src/compare/memo.ts';
 import type { DesiredState } from '../src/desired/desired-object.ts';
+import { unknownKind, unknownKindsOf } from '../src/desired/unknown-kinds.ts';
 import { makeDesiredStates } from '../src/desired/desired-state.ts';
 import type { OperationRecord } from '../src/domain/state.ts';
 import { refOf } from '../src/live/object-ref.ts';
@@ -165,6 +166,7 @@ async function synced(sync: Sync, parts: Parts): Promise<Pick<SyncOutcome, 'resu
 
 async function contextOf({ application, operation, desired, input, kube }: Sync, live: Map<string, KubeObject>, parts: Parts): Promise<StepContext> {
   const options = applicationSyncOptions(operation.operation.syncOptions);
+  const unknown = unknownKindsOf(desired, await parts.kube.discover(), new Set());
   const { namespace = '' } = application.spec.destination;
   const isHome = namespace !== '' && (await parts.kube.get({ group: '', version: 'v1', kind: 'Namespace', name: namespace })) !== undefined;
   return {
@@ -178,6 +180,7 @@ async function contextOf({ application, operation, desired, input, kube }: Sync,
     live: (key) => live.get(key),
     exists: (key) => live.has(key) || (isHome && key === `/Namespace//${namespace}`),
     forbidden: input.forbidden ?? (() => undefined),
+    unknownKind: (object) => unknownKind({ object }, unknown),
     isApplication: () => true,
     assertOwner: () => undefined,
     observe: (object) => void live.set(resourceKey(resourceIdOf(object)), object),

@@ -1,4 +1,4 @@
-import type { ApplicationCondition, DriftedResource, HealthStatusCode, ResourceComparison, ResourceHealth } from '@plumbline/contracts';
+import type { AppError, ApplicationCondition, DriftedResource, HealthStatusCode, ResourceComparison, ResourceHealth } from '@plumbline/contracts';
 import { sortedByKey } from '@plumbline/contracts';
 import type { ApplicationSyncOptions, Health, JudgedResource, KubeObject, ResourceSyncOptions } from '@plumbline/manifests';
 import {
@@ -14,8 +14,10 @@ import {
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import { shortened, thoseThatFit } from '../domain/parts.ts';
 import type { Comparison } from '../domain/state.ts';
+import { unknownKindWarning } from '../domain/state.ts';
 import { limits } from '../limits.ts';
 import { inBatches } from '../concurrency.ts';
+import { refusalOf } from '../sync/refusal.ts';
 import { judgementWarnings, makeDriftTeller } from './drift.ts';
 import type { Judge, Judgement } from './judge.ts';
 
@@ -31,6 +33,8 @@ export interface CompareInput {
   lingering: readonly KubeObject[];
   /** Why the project forbids an object, if it does. */
   forbidden(object: KubeObject): string | undefined;
+  /** What is wrong with an object of a kind that the cluster doesn't have. */
+  unknownKind(object: DesiredObject): AppError | undefined;
   isHasty: boolean;
   /** Of the application. */
   syncOptions: ApplicationSyncOptions;
@@ -53,12 +57,13 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   const conditions: ApplicationCondition[] = [...input.desired.warnings];
   const judgements = await judgeAll(input, judge);
   const tell = makeDriftTeller();
-  for (const { desired, live, judgement, forbidden } of judgements) {
+  for (const { desired, live, judgement, forbidden, unknown } of judgements) {
     const ref = { ...groupVersionKind(desired.object), namespace: desired.object.metadata.namespace ?? '', name: desired.object.metadata.name };
     const wave = desired.wave === 0 ? {} : { syncWave: desired.wave };
     const missing = live === undefined ? { missing: true } : {};
     resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave, ...missing, ...confirmed(desired.options) });
     if (judgement.status === 'OutOfSync') drift.push(tell(ref, live, judgement));
+    if (unknown !== undefined) conditions.push({ type: unknownKindWarning, message: refusalOf(unknown) });
     if (forbidden !== undefined) conditions.push({ type: 'ExcludedResourceWarning', message: forbidden });
     const owner = live === undefined ? undefined : managingInstance(live);
     if (owner !== undefined && owner !== input.instance) {
@@ -129,6 +134,7 @@ interface Judged {
   live: KubeObject | undefined;
   judgement: Judgement;
   forbidden: string | undefined;
+  unknown: AppError | undefined;
 }
 
 async function judgeAll(input: CompareInput, judge: Judge): Promise<Judged[]> {
@@ -136,9 +142,11 @@ async function judgeAll(input: CompareInput, judge: Judge): Promise<Judged[]> {
   return inBatches(desired, limits.dryRunsPerApplicationMax, async (object) => {
     const live = input.live(object.key);
     const forbidden = input.forbidden(object.object);
+    const unknown = input.unknownKind(object);
     // What may not be written isn't asked about either: a dry run runs admission with our rights.
-    const judgement = forbidden === undefined ? await judge.judge(object, live, input.isHasty) : { status: 'OutOfSync' as const, fields: [] };
-    return { desired: object, live, judgement, forbidden };
+    const isAsked = forbidden === undefined && unknown === undefined;
+    const judgement = isAsked ? await judge.judge(object, live, input.isHasty) : { status: 'OutOfSync' as const, fields: [] };
+    return { desired: object, live, judgement, forbidden, unknown };
   });
 }
 

@@ -6,6 +6,7 @@ import { fieldManager } from '../field-managers.ts';
 import { limits } from '../limits.ts';
 import { refOf } from '../live/object-ref.ts';
 import { changedByPatch, clientSidePatch, isStrategic } from '../sync/client-side.ts';
+import { bindsAnotherRole } from '../sync/role-binding.ts';
 import { predictedPaths } from './changes.ts';
 import type { Ignoring } from './ignoring.ts';
 import type { Judgement } from './judge.ts';
@@ -27,8 +28,10 @@ export async function patchDryRun(
   } catch (error) {
     const refusal = AppError.from(error);
     if (refusal.retry === 'later') throw refusal;
-    const fields = predictedPaths(manifest, live, await ignoring.see(live, desired, live));
-    return { status: 'OutOfSync', fields: fields.slice(0, limits.fieldsShownMax), refused: refusal.message };
+    const fields = predictedPaths(manifest, live, await ignoring.see(live, desired, live)).slice(0, limits.fieldsShownMax);
+    // A binding of another role is refused as a change, and made again by the sync.
+    const isRefused = desired.options.replace || !bindsAnotherRole(manifest, live);
+    return { status: 'OutOfSync', fields, ...(isRefused ? { refused: refusal.message } : {}) };
   }
   const [before, after] = [await ignoring.see(live, desired, live), await ignoring.see(answer, desired, live)];
   const fields = changedByPatch(before.object, after.object, patch);

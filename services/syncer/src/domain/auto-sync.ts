@@ -5,7 +5,7 @@ import { canBeNamed, driftData } from './parts.ts';
 import { wouldPruneEverything } from './prune-guard.ts';
 import { supersededWhenApplied } from './decide-sync.ts';
 import type { Attempt, Comparison, Declared, OperationRecord } from './state.ts';
-import { isAboutNamespace, isSyncing, isWhole } from './state.ts';
+import { isAboutNamespace, isSyncing, isWhole, unknownKindsOf } from './state.ts';
 
 type AutoSync = Extract<ApplicationCommand, { type: 'AutoSync' }>;
 
@@ -109,6 +109,9 @@ function supersede(command: AutoSync, last: OperationRecord, comparison: Compari
 
 function isSameAttempt(last: Attempt, comparison: Comparison, state: Declared): boolean {
   if (last.specHash !== state.specHash) return false;
+  // A kind that was missing has come: what failed for want of it may be tried again.
+  const unknown = unknownKindsOf(comparison);
+  if (last.unknownKinds?.some((kind) => !unknown.includes(kind)) === true) return false;
   // A commit that changes no manifest is no new desired state; after a failure it is a way to say "try again".
   return last.isApplied ? last.manifestSet === comparison.manifestSet : last.revision === comparison.revision;
 }

@@ -46,6 +46,9 @@ export interface Declared {
   isDeleting: boolean;
 }
 
+/** Type of the condition that says of which kind the cluster has none. */
+export const unknownKindWarning = 'UnknownKindWarning';
+
 export interface Comparison {
   revision: string;
   manifestSet: string;
@@ -92,6 +95,8 @@ export interface OperationRecord {
 export interface Attempt extends Pick<OperationRecord, 'revision' | 'manifestSet' | 'specHash' | 'phase' | 'message'> {
   /** All its objects were applied, whatever became of them. */
   isApplied: boolean;
+  /** It failed, and this is what was said then of kinds that the cluster doesn't have. */
+  unknownKinds?: readonly string[];
 }
 
 /** It has objects to apply or hooks to wait for; one that is applied and waits for health is not in anybody's way. */
@@ -192,8 +197,17 @@ function evolveOperation(state: Declared, event: ApplicationEvent, at: string): 
   if (operation.phase === 'Running' || !isWhole(operation)) return { ...state, operation };
   const { revision, manifestSet, specHash, phase, message } = operation;
   const isApplied = phase === 'Succeeded' || operation.healthUntil !== undefined;
-  return { ...state, operation, attempted: { revision, manifestSet, specHash, phase, message, isApplied } };
+  const unknownKinds = isApplied ? [] : unknownKindsOf(state.comparison);
+  return {
+    ...state,
+    operation,
+    attempted: { revision, manifestSet, specHash, phase, message, isApplied, ...(unknownKinds.length === 0 ? {} : { unknownKinds }) },
+  };
 }
+
+/** What a comparison says of kinds that the cluster doesn't have. */
+export const unknownKindsOf = (comparison: Comparison | undefined): string[] =>
+  (comparison?.conditions ?? []).filter(({ type }) => type === unknownKindWarning).map(({ message }) => message);
 
 function advance(operation: OperationRecord, event: ApplicationEvent, at: string): OperationRecord {
   const { retryAt: _retry, finishedAt: _finished, ...running } = operation;

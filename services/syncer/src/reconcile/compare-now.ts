@@ -3,6 +3,7 @@ import { applicationSyncOptions } from '@plumbline/manifests';
 import type { Compared } from '../compare/compare.ts';
 import { compare } from '../compare/compare.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
+import { unknownKind } from '../desired/unknown-kinds.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { syncSettings } from '../settings/sync-settings.ts';
 import { countedHealth } from '../sync/awaited-health.ts';
@@ -25,6 +26,7 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
       extra: extraObjects(entry, desired, cluster),
       lingering: lingeringObjects(entry, desired, cluster),
       forbidden: projectVerdict(entry.resource, world, namespacedBy(discovery)),
+      unknownKind: (object) => unknownKind(object, entry.unknownKinds ?? new Set()),
       isHasty,
       syncOptions: applicationSyncOptions(entry.resource.spec.syncPolicy?.syncOptions),
       isNamespaceChanged: isNamespaceChanged(entry),

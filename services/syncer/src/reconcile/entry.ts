@@ -1,5 +1,6 @@
 import type { Application, Logger } from '@plumbline/contracts';
 import type { ApplicationLog } from '../applications/application-log.ts';
+import type { UnknownKinds } from '../desired/unknown-kinds.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import type { Declared } from '../domain/state.ts';
 import { limits } from '../limits.ts';
@@ -29,6 +30,8 @@ export interface Entry {
   wanted: ReadonlySet<string>;
   /** `group/Kind` of what it had and nothing is known of now. */
   doubtedKinds?: ReadonlySet<string>;
+  /** What it wants and the cluster doesn't serve. */
+  unknownKinds?: UnknownKinds;
   /** The step that was applied and is waited for; after a restart it is applied again, which changes nothing that is as it should be. */
   applied?: { step: string; outcome: StepOutcome };
   /** The attempt whose whole plan was looked at and found good. */

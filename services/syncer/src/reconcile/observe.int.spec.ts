@@ -117,3 +117,21 @@ it('refuses a manifest outside of the namespaces that are managed', async () => 
     message: expect.stringContaining(`namespace ${namespace}, which is not among those that are managed here: other`),
   });
 });
+
+it('notes a kind that the cluster does not have, and forgets it when something brought it', async () => {
+  const { cluster } = clusterWithDoubts();
+  const entry = newEntry();
+  const desired = desiredOf(managed('v1', 'ConfigMap'), managed(`${group}/v1`, 'Widget'));
+  const unknown = async (): Promise<unknown> => {
+    await watchEverythingOf(entry, desired, state, { cluster, namespaces: undefined });
+    return entry.unknownKinds;
+  };
+  expect(await unknown()).toEqual(new Set([`${group}/v1 Widget`]));
+  await kube.create(definition);
+  onTestFinished(async () => void (await kube.delete({ group: 'apiextensions.k8s.io', version: 'v1', kind: definition.kind, name: definition.metadata.name })));
+  await expect.poll(() => cluster.state.kindState(group, 'Widget'), poll).toBe('synced');
+  expect(await unknown()).toEqual(new Set());
+  const otherVersion = desiredOf(managed(`${group}/v2`, 'Widget'));
+  await watchEverythingOf(entry, otherVersion, state, { cluster, namespaces: undefined });
+  expect(entry.unknownKinds).toEqual(new Set([`${group}/v2 Widget`]));
+});

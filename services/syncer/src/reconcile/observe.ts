@@ -5,6 +5,7 @@ import type { KubeObject } from '@plumbline/manifests';
 import { groupVersionKind, managingInstance, parseResourceKey, resourceIdOf, resourceKey } from '@plumbline/manifests';
 import { permitsObject } from '@plumbline/policy';
 import type { DesiredState } from '../desired/desired-object.ts';
+import { unknownKindsOf } from '../desired/unknown-kinds.ts';
 import type { Declared } from '../domain/state.ts';
 import type { Cluster } from '../live/cluster.ts';
 import type { World } from '../world/world.ts';
@@ -12,9 +13,8 @@ import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
 
 /**
- * Makes sure that everything of this application is known: the kinds it wants, those it had, and namespaces. Throws
- * `unknown-kind` for a manifest whose kind the cluster doesn't serve and no CustomResourceDefinition of the same set
- * brings, `permission-denied` for one that we may not watch, and `cluster-unreachable` while a kind's state is in doubt:
+ * Makes sure that everything of this application is known: the kinds it wants, those it had, and namespaces. Kinds
+ * that the cluster doesn't have are noted. Throws `permission-denied` for a manifest that we may not watch, and `cluster-unreachable` while a kind's state is in doubt:
  * absence is never guessed.
  */
 export async function watchEverythingOf(
@@ -43,13 +43,11 @@ export async function watchEverythingOf(
 }
 
 async function kindsListed(entry: Entry, desired: DesiredState, state: Declared, cluster: Cluster): Promise<void> {
-  const brought = new Set(desired.objects.flatMap(({ object }) => definedKinds(object)));
-  // Of a kind that something else may yet bring (argocd-compat B017): its objects fail at their wave, if it didn't.
-  for (const { object, options } of desired.objects) if (options.skipDryRunOnMissingResource) brought.add(`${groupVersionKind(object).group}/${object.kind}`);
   const wanted = new Map(desired.objects.map(({ object }) => [placeOf(resourceIdOf(object)), object]));
   const told = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])];
   const had = new Set([...told, ...[...cluster.managedBy(entry.instance)].map(parseResourceKey)].map(placeOf));
   const doubted = new Set<string>();
+  const unserved = new Set<string>();
   for (const place of new Set([...wanted.keys(), ...had, '/Namespace/'])) {
     const [group = '', kind = '', namespace = ''] = place.split('/');
     const groupKind = `${group}/${kind}`;
@@ -66,14 +64,12 @@ async function kindsListed(entry: Entry, desired: DesiredState, state: Declared,
       continue;
     }
     if (listed === 'unserved') {
-      if (manifest === undefined || brought.has(groupKind)) continue;
-      throw unknownKind(manifest, desired);
+      unserved.add(groupKind);
+      continue;
     }
     if (listed !== 'synced') throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
-    if (manifest === undefined || brought.has(groupKind)) continue;
-    const { version } = groupVersionKind(manifest);
-    if ((await cluster.kube.discover()).find(group, version, kind) === undefined) throw unknownKind(manifest, desired);
   }
+  entry.unknownKinds = unknownKindsOf(desired, await cluster.kube.discover(), unserved);
   entry.doubtedKinds = doubted;
 }
 
@@ -103,24 +99,8 @@ const forbiddenKind = (object: KubeObject): AppError => {
   );
 };
 
-function unknownKind(object: KubeObject, desired: DesiredState): AppError {
-  const { group, version, kind } = groupVersionKind(object);
-  const found = desired.objects.find((other) => other.object === object);
-  const file = found?.file;
-  const message =
-    `The Kubernetes API could not find version "${version}" of ${group === '' ? '' : `${group}/`}${kind} for ${object.metadata.name}` +
-    `${file === undefined ? '' : ` (${file})`}. Make sure the CustomResourceDefinition is installed on the destination cluster, or correct apiVersion and kind.`;
-  return new AppError('unknown-kind', message, file === undefined ? {} : { details: { file } });
-}
-
 /** `group/Kind/namespace`: what is known or in doubt as one. */
 const placeOf = ({ group, kind, namespace = '' }: { group: string; kind: string; namespace?: string }): string => `${group}/${kind}/${namespace}`;
-
-function definedKinds(object: KubeObject): string[] {
-  if (object.kind !== 'CustomResourceDefinition') return [];
-  const spec = object['spec'] as { group?: string; names?: { kind?: string } } | undefined;
-  return [`${spec?.group ?? ''}/${spec?.names?.kind ?? ''}`];
-}
 
 /**
  * Live objects that are marked as this application's and that it doesn't want; what is on its way out isn't counted, nor

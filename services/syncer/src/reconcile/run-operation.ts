@@ -1,11 +1,12 @@
 import type { ResourceResult } from '@plumbline/contracts';
 import type { Discovery } from '@plumbline/kube';
 import type { ApplicationSyncOptions, KubeObject, Step } from '@plumbline/manifests';
-import { annotation, applicationSyncOptions } from '@plumbline/manifests';
+import { annotation, applicationSyncOptions, resourceIdOf, resourceKey } from '@plumbline/manifests';
 import type { ApplicationCommand, AwaitedHealth } from '../domain/commands.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { isSyncing } from '../domain/state.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
+import { unknownKind } from '../desired/unknown-kinds.ts';
 import { healthTimeoutMs, syncSettings } from '../settings/sync-settings.ts';
 import { createdNamespace } from '../sync/created-namespace.ts';
 import { doStep } from '../sync/do-step.ts';
@@ -205,6 +206,7 @@ function stepContextOf(
     live: liveIn(context),
     exists: (key) => cluster.state.row(key) !== undefined,
     forbidden: projectVerdict(entry.resource, world, namespacedBy(given.discovery)),
+    unknownKind: (object) => unknownKind(desired.byKey.get(resourceKey(resourceIdOf(object))) ?? { object }, entry.unknownKinds ?? new Set()),
     isApplication: context.isApplication,
     assertOwner() {
       context.assertOwner();

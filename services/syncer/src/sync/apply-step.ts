@@ -135,8 +135,8 @@ async function tried({ object, isHook }: PlannedObject, live: KubeObject | undef
   // It would be deleted first, and the rehearsal has tried how it is made.
   if (isHook && isReplaced(desired, live)) return { status: 'Synced', message: `${name} created (dry run)` };
   try {
-    const { answer } = await writeObject(desired, live, { context, isDryRun: true, beside: objectsOf(step) });
-    return { status: 'Synced', message: `${name} ${verb(live, answer)} (dry run)` };
+    const { answer, isMadeAnew = false } = await writeObject(desired, live, { context, isDryRun: true, beside: objectsOf(step) });
+    return { status: 'Synced', message: `${name} ${isMadeAnew ? 'configured' : verb(live, answer)} (dry run)` };
   } catch (error) {
     // The rehearsal found nothing wrong with it: what is missing comes with an earlier step of this very sync.
     if (live !== undefined || !['unknown-kind', 'not-found'].includes(AppError.from(error).code)) throw error;

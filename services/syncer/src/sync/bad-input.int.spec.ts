@@ -54,16 +54,6 @@ const cases: Case[] = [
     bad: () => configMap('large', { data: { a: 'x'.repeat(1_572_000) } }),
     says: /too (long|large)|at most/i,
   },
-  {
-    what: 'a kind in a version that is not served',
-    bad: () => ({ ...deployment('old', 'a'), apiVersion: 'apps/v1beta1' }),
-    says: /version v1beta1 is not served.*it serves version v1/s,
-  },
-  {
-    what: 'an unknown kind',
-    bad: () => ({ apiVersion: 'nobody.example.org/v1', kind: 'Nobody', metadata: { name: 'nobody', namespace: cluster.namespace } }),
-    says: /not served by the API server.*CustomResourceDefinition/s,
-  },
   { what: 'an unknown field', bad: () => configMap('typo', { dota: { a: '1' } }), says: /dota.*Validate=false/s },
   { what: 'a value of the wrong type', bad: () => configMap('typed', { data: { a: 1 } }), says: /data\.a.*Correct the manifest/s },
   { what: 'a schema that is not met', bad: () => deployment('empty', 'a', []), says: /containers.*Required value.*Correct the manifest/s },
@@ -83,6 +73,27 @@ it.each(cases)('$what fails by itself, with cause and next step; the rest of the
   expect(failed.map(({ message }) => message)).toEqual([expect.stringMatching(says)]);
   expect(failed[0]!.message.length).toBeLessThan(2_000);
   expect(outcome.results.filter(({ status }) => status === 'Synced').map(({ name }) => name)).toEqual([good, `z${good}`]);
+});
+
+it.each([
+  [
+    'a kind in a version that is not served',
+    () => ({ ...deployment('old', 'a'), apiVersion: 'apps/v1beta1' }),
+    /version "v1beta1" of apps\/Deployment for old/,
+  ],
+  [
+    'an unknown kind',
+    () => ({ apiVersion: 'nobody.example.org/v1', kind: 'Nobody', metadata: { name: 'nobody' } }),
+    /"v1" of nobody.example.org\/Nobody for nobody/,
+  ],
+])('%s makes the whole sync invalid, with a result per object (B017)', async (_, bad, says) => {
+  const outcome = await cluster.sync({ manifests: [configMap('fine'), bad()] });
+  expect(outcome).toMatchObject({ refusal: 'one or more synchronization tasks are not valid', sent: [] });
+  expect(outcome.shown).toEqual([expect.stringMatching(says)]);
+  expect(outcome.results[0]).toMatchObject({
+    status: 'SyncFailed',
+    message: expect.stringMatching(/CustomResourceDefinition.*correct apiVersion and kind/) as string,
+  });
 });
 
 it('of the same object twice the last one counts (B067)', async () => {

@@ -118,7 +118,7 @@ describe('what the plan itself brings', () => {
   it('may be missing for longer with SkipDryRunOnMissingResource=true, and fails at its wave otherwise', async () => {
     const { object } = brought(named());
     const manifests = [configMap('first', 0), { ...object(1), metadata: { name: 'one', annotations: { 'argocd.argoproj.io/sync-wave': '1' } } }];
-    expect((await cluster.sync({ manifests })).refusal).toMatch(/dry run/);
+    expect((await cluster.sync({ manifests })).refusal).toBe('one or more synchronization tasks are not valid');
     const outcome = await cluster.sync({ manifests, ...options('SkipDryRunOnMissingResource=true') });
     expect(outcome.shown).toEqual([
       'ConfigMap/first: Synced configmap/first created',

@@ -16,12 +16,13 @@ export type PlannedNamespace = KubeObject | undefined;
 
 /**
  * Looks at the whole plan before anything of it is done: may the project have all of it (argocd-compat B018; threat T9),
+ * has the cluster all of its kinds (B017),
  * is all of it this application's (`FailOnSharedResource`), would the API server take it (a dry run of every object).
  * Undefined: nothing speaks against it. What would fail is told object by object, and nothing has been written.
  */
 export async function rehearse(steps: readonly Step[], namespace: PlannedNamespace, context: StepContext): Promise<StepOutcome | undefined> {
   const checks: { refusal: string; check(): Promise<StepOutcome> }[] = [
-    { refusal: 'one or more synchronization tasks are not valid', check: () => eachObject(steps, namespace, context, async () => undefined) },
+    { refusal: 'one or more synchronization tasks are not valid', check: () => validTasks(steps, namespace, context) },
     ...(context.options.failOnSharedResource ? [{ refusal: 'Shared resource found', check: () => sharedOnes(steps, context) }] : []),
     ...(isDryRunDue(steps, context) ? [{ refusal: 'one or more objects failed to apply (dry run)', check: () => dryRun(steps, namespace, context) }] : []),
   ];
@@ -58,6 +59,14 @@ async function eachObject(steps: readonly Step[], namespace: PlannedNamespace, c
   const failed = done.filter((one) => one?.result.status === 'SyncFailed').map((one) => one!);
   return { results: failed.map(({ result }) => result), canRetry: failed.some(({ canRetry }) => canRetry) };
 }
+
+/** Project and kind of every object. */
+const validTasks = (steps: readonly Step[], namespace: PlannedNamespace, context: StepContext): Promise<StepOutcome> =>
+  eachObject(steps, namespace, context, async ({ object }) => {
+    const unknown = context.unknownKind(object);
+    if (unknown !== undefined) throw unknown;
+    return undefined;
+  });
 
 const sharedOnes = (steps: readonly Step[], context: StepContext): Promise<StepOutcome> =>
   eachObject(withoutPrunes(steps), undefined, context, async ({ object }) => {

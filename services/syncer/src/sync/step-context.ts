@@ -1,3 +1,4 @@
+import type { AppError } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { ApplicationSyncOptions, KubeObject } from '@plumbline/manifests';
 import type { Judge } from '../compare/judge.ts';
@@ -19,6 +20,8 @@ export interface StepContext {
   exists(key: string): boolean;
   /** Why the project forbids an object, if it does: asked immediately before each write. */
   forbidden(object: KubeObject): string | undefined;
+  /** What is wrong with an object of a kind that the cluster doesn't have (argocd-compat B017). */
+  unknownKind(object: KubeObject): AppError | undefined;
   /** Whether an application of that instance name exists. */
   isApplication(instance: string): boolean;
   /** Throws when this process may not write to the cluster any more. */

@@ -9,18 +9,22 @@ import { refOf } from '../live/object-ref.ts';
 import { clientSidePatch, isStrategic, withLastApplied } from './client-side.ts';
 import { deleteAndWait } from './delete-and-wait.ts';
 import { readyToWrite, takenOverFrom } from './hand-over.ts';
+import { bindsAnotherRole } from './role-binding.ts';
 import type { StepContext } from './step-context.ts';
 
 export interface Written {
   answer: KubeObject;
   /** Managers that owned fields of it and no longer do. */
   takenOverFrom: string[];
+  /** It was deleted and made again, or would be. */
+  isMadeAnew?: boolean;
 }
 
 /**
  * Writes one object the way that its options ask for (argocd-compat B044–B046): replaced, applied with kubectl's
  * client-side semantics (`ServerSideApply=false`), or, unless somebody asks for something else, applied server-side.
- * `Replace=true` with `Force=true` deletes it first; `Force=true` alone only when a field that can't change would.
+ * `Replace=true` with `Force=true` deletes it first; `Force=true` alone only when a field that can't change would, and so
+ * does client-side apply with a binding of another role (B030).
  * `beside`: what the same step writes.
  */
 export async function writeObject(
@@ -32,8 +36,9 @@ export async function writeObject(
   // Before each write, not only before the many of one kind: this process may have stood still since the last one.
   context.assertOwner();
   const isForced = isForceAllowed(desired, context);
-  const made = async (): Promise<Written> => ({ answer: await makeAnew(desired, live!, context, isDryRun), takenOverFrom: [] });
+  const made = async (): Promise<Written> => ({ answer: await makeAnew(desired, live!, context, isDryRun), takenOverFrom: [], isMadeAnew: true });
   if (desired.options.replace && live !== undefined && isForced) return made();
+  if (isReconciled(desired) && live !== undefined && bindsAnotherRole(desired.object, live)) return made();
   try {
     const ready = await readyToWrite(desired, live, { ...context, isDryRun, beside });
     context.assertOwner();
@@ -45,6 +50,9 @@ export async function writeObject(
     return made();
   }
 }
+
+/** Argo CD sends these through `kubectl auth reconcile` where it applies on the client's side. */
+const isReconciled = ({ options }: DesiredObject): boolean => isClientSide(options) && !options.replace;
 
 /** A namespace or a definition takes everything in it along: these are never deleted to be made anew. */
 function isForceAllowed({ object, options }: DesiredObject, { operation }: StepContext): boolean {
