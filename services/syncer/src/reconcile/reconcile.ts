@@ -18,7 +18,7 @@ import type { Entry } from './entry.ts';
 import { declaredState, isLeftAlone, refreshAnnotation } from './entry.ts';
 import { watchEverythingOf } from './observe.ts';
 import { advanceOperation } from './run-operation.ts';
-import { endTerminated, overdueOf, terminationOf } from './terminate.ts';
+import { endTerminated, overdueOf, stopHooks, terminationOf } from './terminate.ts';
 import { assertDestination, assertProject, resolveTarget, sourceOf } from './target.ts';
 
 /**
@@ -196,7 +196,10 @@ function mayInterrupt(entry: Entry, context: ReconcileContext): boolean {
 async function endRunning(entry: Entry, message: string, context: ReconcileContext): Promise<void> {
   const operation = declaredState(entry)?.operation;
   if (operation?.phase !== 'Running') return;
-  await entry.log.execute([{ type: 'FailSync', operationId: operation.operationId, phase: 'Error', message, now: context.clock(), canRetry: false }]);
+  // Nobody waits for its hooks any more, and their finalizer would keep them, and their namespace, for ever.
+  const problem = await stopHooks(entry, context);
+  const said = problem === undefined ? message : `${message}; its hooks could not be deleted: ${problem}`;
+  await entry.log.execute([{ type: 'FailSync', operationId: operation.operationId, phase: 'Error', message: said, now: context.clock(), canRetry: false }]);
 }
 
 /** What is wrong, with file and line where there is one; answers the sentence that people see. */

@@ -36,7 +36,7 @@ export async function advanceOperation(
   const operation = runningAfter(entry, commands);
   if (operation === undefined) {
     await entry.log.execute(commands, why);
-    await releaseHooks(entry, context);
+    await endHooks(entry, context);
     context.wakeups.arrange(entry.key, entry.log.state);
     return;
   }
@@ -80,7 +80,7 @@ async function awaitHealth(
   const { operationId } = operation;
   const health = awaited(entry, desired, operation, context) ?? { status: 'Healthy' as const, timeoutMs: 0 };
   await entry.log.execute([...commands, { type: 'JudgeHealth', operationId, health, now: context.clock() }], why);
-  await settle(entry, desired, context);
+  await settle(entry, context);
 }
 
 /** Health that the operation ends with; undefined when it doesn't wait for any: dry runs, and heals of a part. */
@@ -143,17 +143,14 @@ async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context
     // The stream has moved on under us: what is right now is decided anew.
     if (recorded.length === 0) return;
   }
-  await settle(entry, desired, context);
+  await settle(entry, context);
 }
 
 /** What follows the end of an operation; what waits orders its timer. */
-async function settle(entry: Entry, desired: DesiredState, context: ReconcileContext): Promise<void> {
+async function settle(entry: Entry, context: ReconcileContext): Promise<void> {
   const operation = declaredState(entry)?.operation;
-  if (operation?.phase !== 'Running') {
-    await deleteEndedHooks(desired, operation, context);
-    context.wake(entry);
-  }
-  await releaseHooks(entry, context);
+  if (operation?.phase !== 'Running') context.wake(entry);
+  await endHooks(entry, context);
   context.wakeups.arrange(entry.key, entry.log.state);
 }
 
@@ -216,22 +213,17 @@ function stepContextOf(
   };
 }
 
-/** Hooks whose delete policy says that they go with the outcome. Left behind by a crash, the next run replaces them. */
-async function deleteEndedHooks(desired: DesiredState, operation: OperationRecord | undefined, context: ReconcileContext): Promise<void> {
-  if (operation === undefined || operation.operation.dryRun === true) return;
-  for (const { key } of endedHooks(desired.objects, operation)) {
-    const live = context.cluster.state.row(key)?.object;
-    if (live === undefined) continue;
-    context.assertOwner();
-    await removeHook(live, context.cluster.kube);
-  }
-}
-
-/** The finalizer of a hook goes when its end is recorded. */
-async function releaseHooks(entry: Entry, context: ReconcileContext): Promise<void> {
+/** Hooks whose operation has ended go, as their delete policies say; the finalizer of the others goes when their end is recorded. */
+async function endHooks(entry: Entry, context: ReconcileContext): Promise<void> {
   const operation = declaredState(entry)?.operation;
   if (operation === undefined) return;
+  const ended = endedHooks(operation, liveIn(context));
+  for (const hook of ended) {
+    context.assertOwner();
+    await removeHook(hook, context.cluster.kube);
+  }
   for (const hook of heldHooks(operation, liveIn(context))) {
+    if (ended.includes(hook)) continue;
     context.assertOwner();
     await releaseHook(hook, context.cluster.kube);
   }

@@ -7,7 +7,7 @@ import { isSyncing } from '../domain/state.ts';
 import type { SyncSettings } from '../settings/sync-settings.ts';
 import { syncSettings } from '../settings/sync-settings.ts';
 import { planOf, withNamedHooks } from '../sync/operation.ts';
-import { isOfThisRun, removeHook } from '../sync/hooks.ts';
+import { goesWhenStopped, removeHook } from '../sync/hooks.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
@@ -44,8 +44,9 @@ export function terminatingSince({ status }: Application): string | undefined {
 const sameSecond = (a: string, b: string): boolean => Math.floor(Date.parse(a) / 1_000) === Math.floor(Date.parse(b) / 1_000);
 
 /**
- * Ends an operation that was asked to end: hooks that run are deleted, everything else stays as it is (argocd-compat
- * B026). That it ends doesn't depend on the API server: what could not be deleted is said.
+ * Ends an operation that was asked to end: hooks that run are deleted, and those of its hooks that go when a sync fails;
+ * everything else stays as it is (argocd-compat B009, B026). That it ends doesn't depend on the API server: what could
+ * not be deleted is said.
  */
 export async function endTerminated(entry: Entry, context: ReconcileContext): Promise<void> {
   const operation = declaredState(entry)?.operation;
@@ -53,19 +54,31 @@ export async function endTerminated(entry: Entry, context: ReconcileContext): Pr
   const { operationId } = operation;
   const settings = syncSettings(context.settings());
   const why = isOverdue(operation, settings, context.clock()) ? `: it took longer than ${settings.timeoutMs / 1_000} s (plumbline.sync.timeout)` : '';
-  let end: { phase: 'Failed' | 'Error'; message: string } = { phase: 'Failed', message: `Operation terminated${why}` };
-  try {
-    await deleteRunningHooks(entry, context);
-  } catch (error) {
-    context.assertOwner();
-    end = { phase: 'Error', message: `Operation termination had errors: ${AppError.from(error).message}` };
-  }
+  const problem = await stopHooks(entry, context);
+  const end =
+    problem === undefined
+      ? ({ phase: 'Failed', message: `Operation terminated${why}` } as const)
+      : ({ phase: 'Error', message: `Operation termination had errors: ${problem}` } as const);
   await entry.log.execute([{ type: 'FailSync', operationId, ...end, now: context.clock(), canRetry: false }]);
   delete entry.applied;
   context.wakeups.arrange(entry.key, entry.log.state);
 }
 
-async function deleteRunningHooks(entry: Entry, context: ReconcileContext): Promise<void> {
+/**
+ * Deletes the hooks of an operation that is about to be ended before its time, while the log still says that it runs:
+ * killed in between, it is done again. Answers what could not be deleted, and why.
+ */
+export async function stopHooks(entry: Entry, context: ReconcileContext): Promise<string | undefined> {
+  try {
+    await deleteStoppedHooks(entry, context);
+    return undefined;
+  } catch (error) {
+    context.assertOwner();
+    return AppError.from(error).message;
+  }
+}
+
+async function deleteStoppedHooks(entry: Entry, context: ReconcileContext): Promise<void> {
   const operation = declaredState(entry)?.operation;
   if (operation === undefined || operation.operation.dryRun === true) return;
   const desired = withNamedHooks(await context.desired.load(entry.resource, entry.instance, operation.manifestSet), operation);
@@ -73,7 +86,7 @@ async function deleteRunningHooks(entry: Entry, context: ReconcileContext): Prom
   for (const { object, isHook } of [...plan.steps, ...plan.onFailure].flatMap((step) => step.objects)) {
     if (!isHook) continue;
     const live = await context.cluster.kube.get(refOf(object));
-    if (live === undefined || !isOfThisRun(live, operation)) continue;
+    if (live === undefined || !goesWhenStopped(live, operation)) continue;
     context.assertOwner();
     await removeHook(live, context.cluster.kube);
   }

@@ -3,10 +3,10 @@ import type { KubeObject } from '@plumbline/manifests';
 import { expect, test } from 'vitest';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
-import { heldHooks, hookOutcome, isReplaced, markedWithRun } from './hooks.ts';
+import { endedHooks, goesWhenStopped, heldHooks, hookOutcome, hookSuccess, isReplaced, markedWithRun } from './hooks.ts';
 
 const finalizer = 'argocd.argoproj.io/hook-finalizer';
-const operation = { operationId: 'op', attempt: 0, stepsCompleted: 1, phase: 'Running' } as OperationRecord;
+const operation = { operationId: 'op', attempt: 0, stepsCompleted: 1, phase: 'Running', operation: {} } as OperationRecord;
 const job = (more: Partial<KubeObject['metadata']> = {}, status: object = {}): KubeObject => ({
   apiVersion: 'batch/v1',
   kind: 'Job',
@@ -63,4 +63,50 @@ test.each<[string, KubeObject, string]>([
   ['without a health check', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } }, 'succeeded'],
 ])('a hook that is %s has %s', (_, live, expected) => {
   expect(hookOutcome(job(), live)).toBe(expected);
+});
+
+const policy = 'argocd.argoproj.io/hook-delete-policy';
+const withPolicy = (value: string, at: Partial<OperationRecord> = {}): KubeObject => {
+  const hook = made({ stepsCompleted: 0, ...at });
+  return { ...hook, metadata: { ...hook.metadata, annotations: { ...hook.metadata.annotations, [policy]: value } } };
+};
+
+// B009
+test.each<[string, KubeObject | undefined, Partial<OperationRecord>, boolean]>([
+  ['HookFailed, of an earlier step of a sync that failed', withPolicy('HookFailed'), { phase: 'Failed' }, true],
+  ['HookFailed, of a sync that ended with an error', withPolicy('HookFailed'), { phase: 'Error' }, true],
+  ['HookFailed, of an earlier attempt', withPolicy('HookFailed'), { phase: 'Failed', attempt: 2 }, true],
+  ['HookFailed, of a sync that succeeded', withPolicy('HookFailed'), { phase: 'Succeeded' }, false],
+  ['HookSucceeded, of a sync that succeeded', withPolicy('HookSucceeded'), { phase: 'Succeeded' }, true],
+  ['HookSucceeded, of a sync that failed later', withPolicy('HookSucceeded'), { phase: 'Failed' }, false],
+  ['HookSucceeded, of a sync that runs', withPolicy('HookSucceeded'), {}, false],
+  ['HookFailed, that another sync made', withPolicy('HookFailed', { operationId: 'before' }), { phase: 'Failed' }, false],
+  ['BeforeHookCreation', withPolicy('BeforeHookCreation'), { phase: 'Failed' }, false],
+  ['HookFailed, of a dry run', withPolicy('HookFailed'), { phase: 'Failed', operation: { dryRun: true } }, false],
+  ['that is gone', undefined, { phase: 'Failed' }, false],
+])('a hook %s', (_, live, at, goes) => {
+  expect(endedHooks({ ...operation, ...at, results: [result] }, () => live)).toEqual(goes ? [live] : []);
+});
+
+test('what is no hook is never deleted by a policy', () => {
+  const { hookType: _, ...resource } = result;
+  expect(endedHooks({ ...operation, phase: 'Failed', results: [resource] }, () => withPolicy('HookFailed'))).toEqual([]);
+});
+
+// B009, B026
+test.each<[string, KubeObject, boolean]>([
+  ['that runs, of any policy', withPolicy('HookSucceeded', { stepsCompleted: 1 }), true],
+  ['that is done, HookFailed', withPolicy('HookFailed'), true],
+  ['that is done, HookSucceeded', withPolicy('HookSucceeded'), false],
+  ['of another operation', withPolicy('HookFailed', { operationId: 'before' }), false],
+  ['that nobody of us made', job({ annotations: { [policy]: 'HookFailed' } }), false],
+])('when a sync is terminated, a hook %s goes: %s', (_, live, expected) => {
+  expect(goesWhenStopped(live, operation)).toBe(expected);
+});
+
+test('a hook that succeeded says what its health says, or what was written', () => {
+  const complete = { conditions: [{ type: 'Complete', status: 'True', message: 'Reached expected number of succeeded pods' }] };
+  expect(hookSuccess(job({}, complete), 'job.batch/migrate created')).toBe('Reached expected number of succeeded pods');
+  expect(hookSuccess(job({}, condition('Complete')), 'job.batch/migrate created')).toBe('job.batch/migrate created');
+  expect(hookSuccess(undefined, 'job.batch/migrate created')).toBe('job.batch/migrate created');
 });

@@ -95,8 +95,33 @@ const goesByItself = (hook: KubeObject): boolean => (hook['spec'] as { ttlSecond
 export const hookFailure = (live: KubeObject | undefined): string =>
   live === undefined ? 'hook is missing: it might have been deleted before it was done' : `hook failed: ${health(live)?.message ?? 'degraded'}`;
 
-/** Hooks that their delete policies remove now that the whole operation has ended (argocd-compat B009). */
-export function endedHooks(objects: readonly DesiredObject[], operation: OperationRecord): DesiredObject[] {
-  const policy = operation.phase === 'Succeeded' ? 'HookSucceeded' : 'HookFailed';
-  return objects.filter((desired) => desired.kind === 'hook' && hookDeletePolicies(desired.object).includes(policy));
+/** What its own health says of a hook that has succeeded, as Argo CD's result does; else what was written. */
+export function hookSuccess(live: KubeObject | undefined, written: string): string {
+  const said = live === undefined ? undefined : health(live)?.message;
+  return said === undefined || said === '' ? written : said;
 }
+
+/** The hook was made by this operation, in whichever attempt and step. */
+const isOfOperation = (live: KubeObject, { operationId }: OperationRecord): boolean => annotationOf(live, runAnnotation)?.split(' ')[0] === operationId;
+
+/**
+ * Hooks of an operation that has ended which their delete policies remove, as it ended (argocd-compat B009): what another
+ * operation made stays. Asked at every look, so that a process that was killed in between leaves none behind.
+ */
+export function endedHooks(operation: OperationRecord, live: (key: string) => KubeObject | undefined): KubeObject[] {
+  if (operation.phase === 'Running' || operation.operation.dryRun === true) return [];
+  const policy = operation.phase === 'Succeeded' ? 'HookSucceeded' : 'HookFailed';
+  const ended = new Map<string, KubeObject>();
+  for (const result of operation.results) {
+    if (result.hookType === undefined) continue;
+    const key = resourceRefKey(result);
+    const now = live(key);
+    if (now === undefined || now.metadata.deletionTimestamp !== undefined || !isOfOperation(now, operation)) continue;
+    if (hookDeletePolicies(now).includes(policy)) ended.set(key, now);
+  }
+  return [...ended.values()];
+}
+
+/** Whether a hook goes with an operation that is ended before its time: it runs, or it is done and its policy says so (argocd-compat B009, B026). */
+export const goesWhenStopped = (live: KubeObject, operation: OperationRecord): boolean =>
+  isOfThisRun(live, operation) || (isOfOperation(live, operation) && hookDeletePolicies(live).includes('HookFailed'));

@@ -1,10 +1,11 @@
+import type { ResourceResult } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
-import { nothingIgnored } from '@plumbline/manifests';
+import { nothingIgnored, resourceIdOf } from '@plumbline/manifests';
 import { describe, expect, test } from 'vitest';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { syncSettings } from '../settings/sync-settings.ts';
-import { endedHooks, hookOutcome, isOfThisRun, markedWithRun } from './hooks.ts';
+import { hookOutcome, isOfThisRun, markedWithRun } from './hooks.ts';
 import { appliedHealth, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from './operation.ts';
 
 const operation: OperationRecord = {
@@ -210,10 +211,36 @@ describe('hooks', () => {
     expect(hookOutcome(job({ name: 'a' }), job({ name: 'a' }))).toBe('running');
   });
 
-  test('go as their delete policy says when the operation has ended', () => {
-    const policy = (value: string) => desiredOf(job({ name: value, annotations: { 'argocd.argoproj.io/hook-delete-policy': value } }), 'hook');
-    const all = [policy('HookSucceeded'), policy('HookFailed'), policy('BeforeHookCreation')];
-    expect(endedHooks(all, { ...operation, phase: 'Succeeded' }).map(({ object }) => object.metadata.name)).toEqual(['HookSucceeded']);
-    expect(endedHooks(all, { ...operation, phase: 'Failed' }).map(({ object }) => object.metadata.name)).toEqual(['HookFailed']);
+  test('that ended say what their health says', () => {
+    const { object } = desiredOf(job({ name: 'a', namespace: 'ns' }), 'hook');
+    const result = {
+      group: 'batch',
+      version: 'v1',
+      kind: 'Job',
+      namespace: 'ns',
+      name: 'a',
+      status: 'Synced',
+      message: 'job.batch/a created',
+    } as ResourceResult;
+    const complete: KubeObject = {
+      ...object,
+      status: { conditions: [{ type: 'Complete', status: 'True', message: 'Reached expected number of succeeded pods' }] },
+    };
+    const step = { phase: 'PreSync' as const, wave: 0, objects: [{ object, isHook: true }], prune: [] };
+    const progress = progressOf(step, [{ ...result, hookPhase: 'Running' }], true, { live: () => complete, settings });
+    expect(progress).toEqual({ state: 'done', results: [{ ...result, hookPhase: 'Succeeded', message: 'Reached expected number of succeeded pods' }] });
   });
+});
+
+// B025
+test('an object that somebody deletes while its step waits for it fails the step and is named', () => {
+  const object = configMap('a');
+  const step = { phase: 'Sync' as const, wave: 0, objects: [{ object, isHook: false }], prune: [] };
+  const result = { ...resourceIdOf(object), version: 'v1', status: 'Synced', message: 'created' } as ResourceResult;
+  const progress = progressOf(step, [result], false, { live: () => undefined, settings });
+  expect(progress).toMatchObject({
+    state: 'done',
+    results: [{ name: 'a', status: 'SyncFailed', message: expect.stringContaining('it might have been deleted') }],
+  });
+  expect(progressOf(step, [result], true, { live: () => undefined, settings })).toMatchObject({ results: [{ status: 'Synced' }] });
 });

@@ -16,7 +16,7 @@ import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import type { SyncSettings } from '../settings/sync-settings.ts';
 import { awaitedHealth } from './awaited-health.ts';
-import { hookFailure, hookOutcome } from './hooks.ts';
+import { hookFailure, hookOutcome, hookSuccess } from './hooks.ts';
 
 /**
  * Hooks that have a generateName get the name that this operation gives them, the same at every look (argocd-compat
@@ -120,7 +120,7 @@ export function progressOf(
       const outcome = hookOutcome(object, live(key));
       if (outcome === 'running') isWaiting = true;
       else if (outcome === 'failed') ended.set(key, { ...result, status: 'SyncFailed', hookPhase: 'Failed', message: hookFailure(live(key)) });
-      else ended.set(key, { ...result, hookPhase: 'Succeeded' });
+      else ended.set(key, { ...result, hookPhase: 'Succeeded', message: hookSuccess(live(key), result.message) });
     } else if (!isLast) {
       const now = live(key);
       const found = now === undefined ? undefined : awaitedHealth(now, settings);
