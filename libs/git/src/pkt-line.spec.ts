@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Packet } from './pkt-line.ts';
 import { packets, request, textOf } from './pkt-line.ts';
 
-async function read(...chunks: (string | Buffer)[]): Promise<(string | Packet)[]> {
+async function read(...chunks: (string | Buffer)[]): Promise<string[]> {
   const stream = async function* (): AsyncGenerator<Buffer> {
     for (const chunk of chunks) yield Buffer.from(chunk as string);
   };
-  const found: (string | Packet)[] = [];
+  const found: string[] = [];
   for await (const packet of packets(stream())) found.push(Buffer.isBuffer(packet) ? textOf(packet) : packet);
   return found;
 }

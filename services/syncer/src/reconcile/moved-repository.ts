@@ -110,14 +110,8 @@ function settled(entry: Entry, repository: string, world: World): Unmoved | unde
   const state = declaredState(entry);
   const { resource } = entry;
   if (state === undefined || !entry.isPresent || resource.metadata.deletionTimestamp !== undefined || entry.isHardWanted === true) return undefined;
-  if (
-    state.comparison?.status !== 'Synced' ||
-    world.outage(repository) !== undefined ||
-    state.failure !== undefined ||
-    state.operation?.phase === 'Running' ||
-    state.comparison === undefined
-  )
-    return undefined;
+  if (state.comparison?.status !== 'Synced' || state.failure !== undefined || state.operation?.phase === 'Running') return undefined;
+  if (world.outage(repository) !== undefined) return undefined;
   try {
     const source = sourceOf(resource);
     const resolved = repositoryId(source.repoURL) === repository ? resolveTarget(source, world, 0) : undefined;
