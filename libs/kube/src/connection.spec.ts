@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clusterConnection, loadConnection } from './connection.ts';
+import { pluginConnection } from './plugin-connection.ts';
 
 let dir: string;
 beforeAll(async () => void (dir = await mkdtemp(join(tmpdir(), 'plumbline-kube-'))));
@@ -41,6 +42,36 @@ describe('a kubeconfig', () => {
     expect(await connection.headers()).toEqual({ 'impersonate-user': 'jane' });
   });
 
+  test('with files, which are relative to it; a token file is read again each time', async () => {
+    for (const [name, content] of Object.entries({ 'ca.pem': 'CA', 'c.pem': 'CERT', 'k.pem': 'KEY', token: 'one\n' }))
+      await writeFile(join(dir, name), content);
+    const path = await kubeconfig(
+      { server: 'https://api.example', 'certificate-authority': 'ca.pem' },
+      { 'client-certificate': join(dir, 'c.pem'), 'client-key': 'k.pem', tokenFile: 'token' },
+    );
+    const connection = await loadConnection({ kubeconfigPath: path, env: {} });
+    expect(connection.tls).toEqual({ ca: Buffer.from('CA'), cert: Buffer.from('CERT'), key: Buffer.from('KEY') });
+    expect(await connection.headers()).toEqual({ authorization: 'Bearer one' });
+    await writeFile(join(dir, 'token'), 'two');
+    expect(await connection.headers()).toEqual({ authorization: 'Bearer two' });
+  });
+
+  test('with a password', async () => {
+    const path = await kubeconfig({ server: 'https://api.example' }, { username: 'u', password: 'p' });
+    expect(await (await loadConnection({ kubeconfigPath: path, env: {} })).headers()).toEqual({ authorization: `Basic ${base64('u:p')}` });
+  });
+
+  test('is read as the library reads it that others use', async () => {
+    const path = await kubeconfig(
+      { server: 'https://api.example/x/', 'certificate-authority-data': base64('CA'), 'tls-server-name': 'inner', 'proxy-url': 'http://proxy:3128' },
+      { token: 't', 'client-certificate-data': base64('C'), 'client-key-data': base64('K'), as: 'jane' },
+    );
+    const { headers, ...own } = await loadConnection({ kubeconfigPath: path, env: {} });
+    const { headers: theirHeaders, ...theirs } = await pluginConnection((config) => config.loadFromFile(path), path);
+    expect(own).toEqual(theirs);
+    expect(await headers()).toEqual(await theirHeaders());
+  });
+
   test('with a plugin, which is asked again when its token has expired', async () => {
     const script = `console.log(JSON.stringify({apiVersion:'client.authentication.k8s.io/v1',kind:'ExecCredential',status:{token:String(process.hrtime.bigint()),expirationTimestamp:'2020-01-01T00:00:00Z'}}))`;
     const path = await kubeconfig(
@@ -56,6 +87,19 @@ describe('a kubeconfig', () => {
   test.each<[string, () => Promise<string | undefined>, string, RegExp]>([
     ['that is not there', async () => join(dir, 'nope'), 'failed-precondition', /nope does not exist/],
     ['none, and no Pod', async () => undefined, 'failed-precondition', /PLUMBLINE_KUBECONFIG/],
+    ['that is none', async () => kubeconfig('nothing' as never, {}), 'failed-precondition', /can't be read/],
+    [
+      'without a current context',
+      async () => (await writeFile(join(dir, 'empty'), 'apiVersion: v1\nkind: Config\n'), join(dir, 'empty')),
+      'failed-precondition',
+      /set current-context/,
+    ],
+    [
+      'with a token file that is not there',
+      () => kubeconfig({ server: 'https://api.example' }, { tokenFile: 'gone' }),
+      'unauthenticated',
+      /no usable credentials/,
+    ],
     ['with a proxy that is not spoken', () => kubeconfig({ server: 'https://api.example', 'proxy-url': 'socks5://p' }, {}), 'unsupported', /socks5:/],
     [
       'with a plugin that fails',
@@ -94,4 +138,9 @@ test.each<[string, Parameters<typeof clusterConnection>[1], object, object]>([
   const connection = await clusterConnection('https://other.example', credentials);
   expect(connection.tls).toMatchObject(Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)));
   expect(await connection.headers()).toEqual(headers);
+});
+
+test('a Pod has the address from its environment', async () => {
+  const env = { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '443' };
+  await expect(loadConnection({ env })).rejects.toMatchObject({ code: 'unauthenticated', message: expect.stringContaining('serviceaccount') });
 });

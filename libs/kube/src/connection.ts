@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
 import { AppError } from '@plumbline/contracts';
+import { assertProxy, firstLine, noCredentials } from './access-errors.ts';
+import type { StaticAccess } from './kubeconfig.ts';
+import { read, readKubeconfig, serviceAccountAccess } from './kubeconfig.ts';
 
 /** How to reach an API server and who to be there. Never logged: it holds keys. */
 export interface KubeConnection {
@@ -25,95 +26,105 @@ export interface ClusterCredentials {
 
 /** The current context of a kubeconfig; without a path the Pod's own service account. `failed-precondition` when neither is there. */
 export async function loadConnection(options: { kubeconfigPath?: string; env: NodeJS.ProcessEnv }): Promise<KubeConnection> {
-  const config = new KubeConfig();
-  const { kubeconfigPath, env } = options;
-  if (kubeconfigPath === undefined || kubeconfigPath === '') {
-    if (env['KUBERNETES_SERVICE_HOST'] === undefined) {
+  const { kubeconfigPath: path, env } = options;
+  if (path === undefined || path === '') {
+    const host = env['KUBERNETES_SERVICE_HOST'];
+    if (host === undefined) {
       throw new AppError('failed-precondition', 'no kubeconfig is set and this is not a Pod: set PLUMBLINE_KUBECONFIG to the path of a kubeconfig');
     }
-    config.loadFromCluster();
-  } else {
-    if (!existsSync(kubeconfigPath)) throw new AppError('failed-precondition', `the kubeconfig ${kubeconfigPath} does not exist`);
-    try {
-      config.loadFromFile(kubeconfigPath);
-    } catch (error) {
-      throw new AppError('failed-precondition', `the kubeconfig ${kubeconfigPath} can't be read: ${firstLine(error)}`, { cause: error });
-    }
+    return staticConnection(serviceAccountAccess(host, env['KUBERNETES_SERVICE_PORT']), 'the service account');
   }
-  return connectionOf(config, kubeconfigPath ?? 'the service account');
+  if (!existsSync(path)) throw new AppError('failed-precondition', `the kubeconfig ${path} does not exist`);
+  let found;
+  try {
+    found = readKubeconfig(path);
+  } catch (error) {
+    throw new AppError('failed-precondition', `the kubeconfig ${path} can't be read: ${firstLine(error)}`, { cause: error });
+  }
+  switch (found.kind) {
+    case 'no-cluster':
+      throw new AppError('failed-precondition', `${path} names no current cluster: set current-context`);
+    case 'static':
+      return staticConnection(found.access, path);
+    case 'plugin':
+      return (await import('./plugin-connection.ts')).pluginConnection((config) => config.loadFromFile(path), path);
+  }
 }
 
 /** The connection that a cluster Secret describes. `failed-precondition` when its credentials can't be used. */
 export async function clusterConnection(server: string, credentials: ClusterCredentials): Promise<KubeConnection> {
-  const { tlsClientConfig: tls = {}, execProviderConfig: exec } = credentials;
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser(
-    {
-      name: server,
+  const { tlsClientConfig: tls = {}, execProviderConfig: exec, username, password = '', bearerToken, proxyUrl } = credentials;
+  const source = `the credentials of ${server}`;
+  if (exec === undefined) {
+    const access: StaticAccess = {
       server,
-      skipTLSVerify: tls.insecure === true,
-      ...(tls.caData === undefined ? {} : { caData: tls.caData }),
-      ...(tls.serverName === undefined ? {} : { tlsServerName: tls.serverName }),
-      ...(credentials.proxyUrl === undefined ? {} : { proxyUrl: credentials.proxyUrl }),
-    },
-    {
-      name: server,
-      ...(credentials.username === undefined ? {} : { username: credentials.username, password: credentials.password ?? '' }),
-      ...(credentials.bearerToken === undefined ? {} : { token: credentials.bearerToken }),
-      ...(tls.certData === undefined ? {} : { certData: tls.certData }),
-      ...(tls.keyData === undefined ? {} : { keyData: tls.keyData }),
-      ...(exec === undefined
-        ? {}
-        : {
-            exec: {
-              apiVersion: exec.apiVersion,
-              command: exec.command,
-              args: exec.args ?? [],
-              env: Object.entries(exec.env ?? {}).map(([name, value]) => ({ name, value })),
-            },
-          }),
-    },
-  );
-  return connectionOf(config, `the credentials of ${server}`);
-}
-
-async function connectionOf(config: KubeConfig, source: string): Promise<KubeConnection> {
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new AppError('failed-precondition', `${source} names no current cluster: set current-context`);
-  const proxyUrl = cluster.proxyUrl;
-  if (proxyUrl !== undefined && !/^https?:/.test(proxyUrl))
-    throw new AppError('unsupported', `${source} wants the proxy ${new URL(proxyUrl).protocol}: only http and https proxies are supported`);
-  const options = await resolve(config, source);
-  return {
-    server: cluster.server.replace(/\/+$/, ''),
-    tls: {
-      ...(options.ca === undefined ? {} : { ca: options.ca as Buffer }),
-      ...(options.cert === undefined ? {} : { cert: options.cert as Buffer }),
-      ...(options.key === undefined ? {} : { key: options.key as Buffer }),
-      ...(options.servername === undefined ? {} : { servername: options.servername }),
-      ...(options.rejectUnauthorized === undefined ? {} : { rejectUnauthorized: options.rejectUnauthorized }),
-    },
-    ...(proxyUrl === undefined ? {} : { proxyUrl }),
-    headers: async () => authentication(await resolve(config, source)),
-  };
-}
-
-/** TLS material and headers, by the library that knows kubeconfigs; plugins and token files are asked here. */
-async function resolve(config: KubeConfig, source: string): Promise<RequestOptions> {
-  const options: RequestOptions = { headers: {} };
-  try {
-    await config.applyToHTTPSOptions(options);
-  } catch (error) {
-    throw new AppError('unauthenticated', `${source} gives no usable credentials: ${firstLine(error)}`, { retry: 'later', cause: error });
+      isInsecure: tls.insecure === true,
+      ...(proxyUrl === undefined ? {} : { proxyUrl }),
+      ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }),
+      ...(tls.caData === undefined ? {} : { ca: { base64: tls.caData } }),
+      ...(tls.certData === undefined ? {} : { cert: { base64: tls.certData } }),
+      ...(tls.keyData === undefined ? {} : { key: { base64: tls.keyData } }),
+      ...(bearerToken === undefined ? {} : { token: { text: bearerToken } }),
+      ...(username === undefined || username === '' ? {} : { basic: { username, password } }),
+    };
+    return staticConnection(access, source);
   }
-  return options;
+  const { pluginConnection } = await import('./plugin-connection.ts');
+  return pluginConnection((config) => {
+    config.loadFromClusterAndUser(
+      {
+        name: server,
+        server,
+        skipTLSVerify: tls.insecure === true,
+        ...(tls.caData === undefined ? {} : { caData: tls.caData }),
+        ...(tls.serverName === undefined ? {} : { tlsServerName: tls.serverName }),
+        ...(proxyUrl === undefined ? {} : { proxyUrl }),
+      },
+      {
+        name: server,
+        exec: {
+          apiVersion: exec.apiVersion,
+          command: exec.command,
+          args: exec.args ?? [],
+          env: Object.entries(exec.env ?? {}).map(([name, value]) => ({ name, value })),
+        },
+      },
+    );
+  }, source);
 }
 
-function authentication(options: RequestOptions): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value).trim();
-  if (typeof options.auth === 'string') headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
-  return headers;
+async function staticConnection(access: StaticAccess, source: string): Promise<KubeConnection> {
+  const { proxyUrl, ca, cert, key, serverName, token, basic, impersonate } = access;
+  if (proxyUrl !== undefined) assertProxy(proxyUrl, source);
+  const headers = async (): Promise<Record<string, string>> => ({
+    ...(impersonate === undefined ? {} : { 'impersonate-user': impersonate }),
+    ...(basic === undefined ? {} : { authorization: `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}` }),
+    ...(token === undefined
+      ? {}
+      : {
+          authorization: `Bearer ${usable(() => read(token), source)
+            .toString('utf8')
+            .trim()}`,
+        }),
+  });
+  const tls: KubeConnection['tls'] = usable(
+    () => ({
+      ...(ca === undefined ? {} : { ca: read(ca) }),
+      ...(cert === undefined ? {} : { cert: read(cert) }),
+      ...(key === undefined ? {} : { key: read(key) }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...(access.isInsecure ? { rejectUnauthorized: false } : {}),
+    }),
+    source,
+  );
+  await headers();
+  return { server: access.server.replace(/\/+$/, ''), tls, ...(proxyUrl === undefined ? {} : { proxyUrl }), headers };
 }
 
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replace(/\n.*/s, '');
+function usable<R>(find: () => R, source: string): R {
+  try {
+    return find();
+  } catch (error) {
+    throw noCredentials(error, source);
+  }
+}

@@ -1,7 +1,7 @@
 /**
  * One Kubernetes API server, as a port (`KubeClient`): discovery, reads, server-side apply, and list+watch that stays
- * right over days. It speaks HTTP/1.1 on kept connections with undici; `@kubernetes/client-node` reads kubeconfigs and
- * fetches credentials, and does nothing else (its watch ends every 30 s and pages nothing).
+ * right over days. It speaks HTTP/1.1 on kept connections with undici; `@kubernetes/client-node` asks credential plugins,
+ * and does nothing else (its watch ends every 30 s and pages nothing; it takes 60 MB, so it is loaded only for those).
  *
  * Every failure leaves as an AppError that names the object and the server's reason. It never decides what to write,
  * keeps no objects (a watch remembers versions and metadata only), and never lets the content of a Secret into an error
