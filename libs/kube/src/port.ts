@@ -108,7 +108,7 @@ export interface WatchListener {
   remove(object: KubeObject): void;
   /** The first complete list was delivered; again after each relist, and when an interrupted watch has resumed. */
   synced?(): void;
-  /** What is known may be old from now on, until `synced` or the next event. The watch retries by itself. */
+  /** What is known may be old from now on, until `synced` or the next event. The watch retries by itself; told again when it fails in another way. */
   interrupted?(error: Error): void;
 }
 

@@ -30,18 +30,19 @@ export function startWatch(options: WatchOptions, dependencies: WatchDependencie
   const subject = subjectOf(options);
   const stopped = new AbortController();
   let hasSynced = false;
-  let isInterrupted = false;
+  /** Code of the failure that was told. */
+  let interruptedBy: AppError['code'] | undefined;
 
   const isCurrent = (): void => {
     hasSynced = true;
-    isInterrupted = false;
+    interruptedBy = undefined;
     listener.synced?.();
   };
   const follower = makeFollower(options, dependencies, {
     signal: stopped.signal,
     onListed: isCurrent,
     onResumed: () => {
-      if (isInterrupted) isCurrent();
+      if (interruptedBy !== undefined) isCurrent();
     },
   });
 
@@ -49,8 +50,8 @@ export function startWatch(options: WatchOptions, dependencies: WatchDependencie
     if (error.code === 'unauthenticated') http.forgetCredentials();
     if (error.code === 'gone' || error.code === 'internal') follower.startOver();
     // Listing again is a matter of milliseconds; only when that fails too is there something to tell.
-    if (isInterrupted || error.code === 'gone') return;
-    isInterrupted = true;
+    if (interruptedBy === error.code || error.code === 'gone') return;
+    interruptedBy = error.code;
     log.warn('a watch was interrupted', { ...subject, code: error.code, reason: error.message });
     listener.interrupted?.(error);
   };

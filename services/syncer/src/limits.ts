@@ -91,6 +91,8 @@ export const limits = {
   kindsJudgedMax: 10_000,
   /** How often the API server is asked which kinds it serves when nothing says that they changed. */
   discoveryMs: 60_000,
+  /** The list of a kind fails for so long before applications say so: a rolling restart of the API server takes less. */
+  kindFailingMs: 60_000,
   /** After a definition of kinds changed: pause between looks, and how many, until something else is served. */
   definitionLookMs: 150,
   definitionLooksMax: 20,

@@ -1,5 +1,5 @@
 import { AppError, blobScope, canonicalJson, describeResourceTree } from '@plumbline/contracts';
-import type { KubeClient } from '@plumbline/kube';
+import type { KindInfo, KubeClient } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { RunningService, ServiceContext } from '@plumbline/platform';
 import { managingInstance } from '@plumbline/manifests';
@@ -74,11 +74,13 @@ export async function startSyncer(context: ServiceContext<SyncerConfig>, kube: K
     kube: lateWrites.client(kube),
     log,
     ...(config.namespaces === undefined ? {} : { namespaces: config.namespaces }),
+    clock,
     isExcluded: (group, kind) => settings.watched().isExcluded(group, kind),
     listener: {
       observed: (before, after) => lateWrites.changed(before, after),
       changed: (whom) => wakeForObject(whom, applications, queue),
       kindsChanged: () => wakeForKinds(applications, queue),
+      failing: (kind, isFailing) => wakeForKind(kind, isFailing, { applications, cluster, queue, metrics: context.metrics }),
     },
   });
   const controlNamespace = config.namespace;
@@ -172,6 +174,22 @@ function wakeForKinds(applications: Applications, queue: WorkQueue): void {
     const state = declaredState(entry);
     if (state?.failure !== undefined || (entry.doubtedKinds?.size ?? 0) + (entry.unknownKinds?.size ?? 0) > 0) queue.wake(entry.key);
   }
+}
+
+interface KindListeners {
+  applications: Applications;
+  cluster: Cluster;
+  queue: WorkQueue;
+  metrics: ServiceContext['metrics'];
+}
+
+/** The list of a kind fails, or works again: those that want or have objects of it look, and those that did without some. */
+function wakeForKind({ group, kind }: KindInfo, isFailing: boolean, { applications, cluster, queue, metrics }: KindListeners): void {
+  metrics.gauge('kind_list_failing', Number(isFailing), { group, kind });
+  const prefix = `${group}/${kind}/`;
+  for (const entry of applications.all())
+    if ([...entry.wanted, ...cluster.managedBy(entry.instance)].some((key) => key.startsWith(prefix))) queue.wake(entry.key);
+  wakeForKinds(applications, queue);
 }
 
 interface Parts {

@@ -1,9 +1,11 @@
-import type { Logger } from '@plumbline/contracts';
+import type { Clock, Logger } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
 import type { KindInfo, KubeClient, Watch } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { resourceIdOf, resourceKey } from '@plumbline/manifests';
 import { Children } from './children.ts';
+import type { LastingFailure, ListFailure } from './lasting-failure.ts';
+import { makeLastingFailure } from './lasting-failure.ts';
 import { isNewerVersion } from './resource-version.ts';
 import type { LiveRow } from './row.ts';
 import { makeRows } from './row.ts';
@@ -15,15 +17,20 @@ export interface ClusterStateOptions {
   namespaces?: readonly string[];
   /** True: an application wants this object, so it's kept whole. */
   isManaged(key: string, object: KubeObject): boolean;
+  clock: Clock;
+  /** How long the list of a kind fails before it is told (ms). */
+  failingAfterMs: number;
+  /** The list of a kind has failed for so long, or works again. */
+  onFailing(info: KindInfo, isFailing: boolean): void;
   /** An object appeared, changed or went. `before` and `after` are rows; one of them may be missing. */
   onChange(key: string, before: LiveRow | undefined, after: LiveRow | undefined): void;
 }
 
 /**
  * `unserved`: discovery doesn't have the kind, or it is excluded. `unavailable`: its group can't be reached now, so nothing
- * is known of it. `forbidden`: we may not list it.
+ * is known of it. `forbidden`: we may not list it. `failing`: its list has failed for a while.
  */
-export type KindState = 'synced' | 'pending' | 'interrupted' | 'forbidden' | 'unavailable' | 'unserved';
+export type KindState = 'synced' | 'pending' | 'interrupted' | 'forbidden' | 'failing' | 'unavailable' | 'unserved';
 
 interface WatchedKind {
   info: KindInfo;
@@ -37,6 +44,7 @@ interface KindWatch {
   namespace: string | undefined;
   watch: Watch;
   state: 'synced' | 'pending' | 'interrupted' | 'forbidden';
+  failure: LastingFailure;
 }
 
 /** A first list takes milliseconds; longer than this the application shows that it waits. */
@@ -90,7 +98,17 @@ export class ClusterState {
     if (watched === undefined) return 'unserved';
     const states = watched.watches.filter((one) => namespace === undefined || (one.namespace ?? namespace) === namespace).map(({ state }) => state);
     if (states.length === 0) return 'forbidden';
+    if (this.failure(group, kind, namespace) !== undefined) return 'failing';
     return (['forbidden', 'pending', 'interrupted'] as const).find((state) => states.includes(state)) ?? 'synced';
+  }
+
+  /** Why the list of a kind fails, once that has lasted. */
+  failure(group: string, kind: string, namespace?: string): ListFailure | undefined {
+    const watches = this.#kinds.get(`${group}/${kind}`)?.watches ?? [];
+    return watches
+      .filter((one) => namespace === undefined || (one.namespace ?? namespace) === namespace)
+      .map((one) => one.failure.told())
+      .find((told) => told !== undefined);
   }
 
   row(key: string): LiveRow | undefined {
@@ -137,7 +155,16 @@ export class ClusterState {
       own.state = state;
       if (kind.watches.every((one) => one.state === 'synced' || one.state === 'forbidden')) kind.resolve();
     };
-    const own: Omit<KindWatch, 'watch'> & Partial<KindWatch> = { namespace, state: 'pending' };
+    const failure = makeLastingFailure({
+      clock: this.#options.clock,
+      afterMs: this.#options.failingAfterMs,
+      changed: () =>
+        this.#options.onFailing(
+          kind.info,
+          kind.watches.some((one) => one.failure.told() !== undefined),
+        ),
+    });
+    const own: Omit<KindWatch, 'watch'> & Partial<Pick<KindWatch, 'watch'>> = { namespace, state: 'pending', failure };
     own.watch = kube.watch({
       group,
       version,
@@ -151,12 +178,16 @@ export class ClusterState {
         remove: (object) => this.#remove(object),
         synced: () => {
           become('synced');
+          failure.ended();
           // Where one namespace is not known yet, what was known before may be in it.
           if (!kind.watches.every((one) => one.state === 'synced')) return;
           for (const key of before) this.#set(key, undefined);
           before.clear();
         },
-        interrupted: (error) => this.#interrupted(kind, own.state, error, become),
+        interrupted: (error) => {
+          this.#interrupted(kind, own.state, error, become);
+          failure.failed(error);
+        },
       },
     });
     return own as KindWatch;
@@ -213,4 +244,10 @@ function isNewer(object: KubeObject, row: LiveRow): boolean {
 
 const nameOf = ({ group, kind }: { group: string; kind: string }): string => `${group}/${kind}`;
 
-const stopAll = (watches: readonly KindWatch[]): Promise<unknown> => Promise.all(watches.map(({ watch }) => watch.stop()));
+const stopAll = (watches: readonly KindWatch[]): Promise<unknown> =>
+  Promise.all(
+    watches.map(({ watch, failure }) => {
+      failure.ended();
+      return watch.stop();
+    }),
+  );

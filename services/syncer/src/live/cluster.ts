@@ -1,6 +1,7 @@
-import type { Logger } from '@plumbline/contracts';
-import type { KubeClient } from '@plumbline/kube';
+import type { Clock, Logger } from '@plumbline/contracts';
+import type { KindInfo, KubeClient } from '@plumbline/kube';
 import { managingInstance, parseResourceKey } from '@plumbline/manifests';
+import { limits } from '../limits.ts';
 import type { LiveRow } from './row.ts';
 import { ClusterState } from './cluster-state.ts';
 import { makeFollowedKinds } from './followed-kinds.ts';
@@ -9,6 +10,8 @@ import { makeFollowedKinds } from './followed-kinds.ts';
 export interface ClusterListener {
   /** Other kinds are served than before. */
   kindsChanged?(): void;
+  /** The list of a kind has failed for a while, or works again. */
+  failing?(kind: KindInfo, isFailing: boolean): void;
   /** An object that this application manages or wants changed. */
   changed(applicationKeyOrInstance: { key: string } | { instance: string }): void;
   /** A live object, of a kind whose objects are all known, is another than before. */
@@ -37,12 +40,15 @@ export interface ClusterOptions {
   /** Only these are watched; undefined: all. */
   namespaces?: readonly string[];
   isExcluded(group: string, kind: string): boolean;
+  clock?: Clock;
+  /** How long the list of a kind fails before it is told (ms). */
+  failingAfterMs?: number;
 }
 
 /** Changes of these change what is served. */
 const definitions = ['apiextensions.k8s.io/CustomResourceDefinition/', 'apiregistration.k8s.io/APIService/'];
 
-export function makeCluster({ kube, log, listener, namespaces, isExcluded }: ClusterOptions): Cluster {
+export function makeCluster({ kube, log, listener, namespaces, isExcluded, clock = Date.now, failingAfterMs = limits.kindFailingMs }: ClusterOptions): Cluster {
   const wantedBy = new Map<string, Set<string>>();
   const managed = new Map<string, Set<string>>();
 
@@ -70,6 +76,9 @@ export function makeCluster({ kube, log, listener, namespaces, isExcluded }: Clu
     log,
     ...(namespaces === undefined ? {} : { namespaces }),
     isManaged: (key, object) => wantedBy.has(key) || managingInstance(object) !== undefined,
+    clock,
+    failingAfterMs,
+    onFailing: (kind, isFailing) => listener.failing?.(kind, isFailing),
     onChange,
   });
   const followed = makeFollowedKinds({ kube, log, state, isExcluded, changed: () => listener.kindsChanged?.() });

@@ -59,6 +59,9 @@ it('keeps less than half a kilobyte of a Pod that nobody manages, with what the 
     },
     log: silentLogger,
     isManaged: () => false,
+    clock: Date.now,
+    failingAfterMs: 60_000,
+    onFailing: () => undefined,
     onChange: () => undefined,
   });
   state.follow([{ group: '', version: 'v1', kind: 'Pod', resource: 'pods', namespaced: true, verbs: ['list', 'watch'], preferred: true }], []);

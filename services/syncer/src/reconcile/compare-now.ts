@@ -39,7 +39,7 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
 /** What nothing is known of is said, and neither missing nor pruned. */
 function withDoubts(desired: DesiredState, { doubtedKinds }: Entry): DesiredState {
   if (doubtedKinds === undefined || doubtedKinds.size === 0) return desired;
-  const message = `nothing is known of ${[...doubtedKinds].join(', ')} now: the API can't be reached, or we may not list it. What was there is not pruned`;
+  const message = `nothing is known of ${[...doubtedKinds].join(', ')} now: the API can't be reached, its list fails, or we may not list it. What was there is not pruned`;
   return { ...desired, warnings: [...desired.warnings, { type: 'ComparisonWarning', message }] };
 }
 

@@ -28,7 +28,7 @@ export interface Entry {
   unanswered: number;
   /** Keys of live objects that this application wants whole. */
   wanted: ReadonlySet<string>;
-  /** `group/Kind` of what it had and nothing is known of now. */
+  /** `group/Kind`, with what its list says where that fails, of what it had and nothing is known of now. */
   doubtedKinds?: ReadonlySet<string>;
   /** What it wants and the cluster doesn't serve. */
   unknownKinds?: UnknownKinds;

@@ -46,7 +46,7 @@ function managed(apiVersion: string, kind: string): KubeObject {
 }
 
 /** A cluster of which one group's API can be said to be unreachable, as discovery says it of an aggregated one. */
-function clusterWithDoubts(): { cluster: Cluster; doubt(isAway: boolean): Promise<void> } {
+function clusterWithDoubts(failingAfterMs?: number): { cluster: Cluster; doubt(isAway: boolean): Promise<void> } {
   let isAway = false;
   const doubted: KubeClient = {
     ...kube,
@@ -56,7 +56,13 @@ function clusterWithDoubts(): { cluster: Cluster; doubt(isAway: boolean): Promis
     },
   };
   const isExcluded = (ofGroup: string, kind: string): boolean => ofGroup !== group && !['ConfigMap', 'Namespace', 'CustomResourceDefinition'].includes(kind);
-  const cluster = makeCluster({ kube: doubted, log: silentLogger, listener: { changed: () => undefined }, isExcluded });
+  const cluster = makeCluster({
+    kube: doubted,
+    log: silentLogger,
+    listener: { changed: () => undefined },
+    isExcluded,
+    ...(failingAfterMs === undefined ? {} : { failingAfterMs }),
+  });
   onTestFinished(() => cluster.stop());
   return {
     cluster,
@@ -108,6 +114,46 @@ it('prunes nothing of a group whose API can’t be reached, says so of its manif
   expect(kindsOf(extraObjects(entry, nothing, cluster))).toEqual(['ConfigMap', 'Widget']);
   expect(entry.doubtedKinds).toEqual(new Set());
 });
+
+it('tells of a kind whose list goes on failing, prunes nothing of it, and goes on when it works', async () => {
+  const ref = { group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', name: `gadgets.${group}` };
+  const versioned = (v2: boolean, port: number): KubeObject => {
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    const versions = [{ name: 'v1', served: true, storage: true, schema }, ...(v2 ? [{ name: 'v2', served: true, storage: false, schema }] : [])];
+    const webhook = { conversionReviewVersions: ['v1'], clientConfig: { url: `https://127.0.0.1:${port}/` } };
+    const conversion = v2 ? { strategy: 'Webhook', webhook } : { strategy: 'None' };
+    return {
+      ...definition,
+      metadata: { name: ref.name },
+      spec: { group, scope: 'Namespaced', names: { kind: 'Gadget', plural: 'gadgets' }, versions, conversion },
+    };
+  };
+  await kube.create(versioned(false, 1));
+  onTestFinished(async () => void (await kube.delete(ref)));
+  const { cluster } = clusterWithDoubts(500);
+  await expect.poll(() => cluster.state.kindState(group, 'Gadget'), poll).toBe('synced');
+  await kube.create(managed(`${group}/v1`, 'Gadget'));
+  await expect.poll(() => kindsOf(extraObjects(newEntry(), desiredOf(), cluster)), poll).toContain('Gadget');
+  const entry = newEntry();
+  const watch = (desired: DesiredState): Promise<void> => watchEverythingOf(entry, desired, state, { cluster, namespaces: undefined });
+
+  // The version that is preferred now has to be converted, and nobody answers on that port.
+  await kube.apply(versioned(true, 1), { fieldManager: 'test', force: true });
+  await expect.poll(() => cluster.state.kindState(group, 'Gadget'), { ...poll, timeout: 60_000 }).toBe('failing');
+  await watch(desiredOf());
+  expect([...(entry.doubtedKinds ?? [])].join()).toMatch(new RegExp(`^${group}/Gadget \\(its list fails since \\d{4}-.*conversion webhook`));
+  expect(kindsOf(extraObjects(entry, desiredOf(), cluster))).not.toContain('Gadget');
+  await expect(watch(desiredOf(managed(`${group}/v1`, 'Gadget')))).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(/Gadget objects fails since \d{4}-.*conversion webhook/),
+  });
+
+  await kube.mergePatch(ref, { spec: { conversion: { strategy: 'None', webhook: null } } }, { fieldManager: 'test' });
+  await expect.poll(() => cluster.state.kindState(group, 'Gadget'), { ...poll, timeout: 60_000 }).toBe('synced');
+  await watch(desiredOf());
+  expect(entry.doubtedKinds).toEqual(new Set());
+  expect(kindsOf(extraObjects(entry, desiredOf(), cluster))).toContain('Gadget');
+}, 120_000);
 
 it('refuses a manifest outside of the namespaces that are managed', async () => {
   const { cluster } = clusterWithDoubts();

@@ -8,6 +8,7 @@ import type { DesiredState } from '../desired/desired-object.ts';
 import { unknownKindsOf } from '../desired/unknown-kinds.ts';
 import type { Declared } from '../domain/state.ts';
 import type { Cluster } from '../live/cluster.ts';
+import type { ListFailure } from '../live/lasting-failure.ts';
 import type { World } from '../world/world.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
@@ -57,10 +58,12 @@ async function kindsListed(entry: Entry, desired: DesiredState, state: Declared,
       await cluster.refreshKinds();
       listed = await cluster.state.whenListed(group, kind, namespace);
     }
-    if (listed === 'unavailable' || listed === 'forbidden') {
+    if (listed === 'unavailable' || listed === 'forbidden' || listed === 'failing') {
+      const failure = cluster.state.failure(group, kind, namespace);
+      if (manifest !== undefined && failure !== undefined) throw failingKind({ group, kind }, failure);
       if (manifest !== undefined) throw listed === 'forbidden' ? forbiddenKind(manifest) : unavailableKind(manifest);
       // Namespaces are looked at for everybody; who has none among its objects does without.
-      if (had.has(place)) doubted.add(groupKind);
+      if (had.has(place)) doubted.add(failure === undefined ? groupKind : `${groupKind} (its list fails since ${failure.since}: ${failure.reason})`);
       continue;
     }
     if (listed === 'unserved') {
@@ -90,6 +93,12 @@ const unavailableKind = (object: KubeObject): AppError => {
     `the API of the group ${group} can't be reached now, so nothing is known of ${kind} ${object.metadata.name}: look at its APIService. Nothing of this group is taken for gone or pruned`,
   );
 };
+
+const failingKind = ({ group, kind }: { group: string; kind: string }, { since, reason }: ListFailure): AppError =>
+  new AppError(
+    'unavailable',
+    `the list of ${group === '' ? '' : `${group}/`}${kind} objects fails since ${since}: ${reason}. Nothing of this kind is taken for gone or pruned; it is tried again by itself`,
+  );
 
 const forbiddenKind = (object: KubeObject): AppError => {
   const { group, kind } = groupVersionKind(object);
@@ -148,7 +157,7 @@ export function prunable(entry: Entry, desired: DesiredState, requestedAt: strin
 function isInDoubt(key: string, { state }: Cluster): boolean {
   const { group, kind, namespace } = parseResourceKey(key);
   const known = state.kindState(group, kind, namespace);
-  return known === 'unavailable' || known === 'forbidden';
+  return known === 'unavailable' || known === 'forbidden' || known === 'failing';
 }
 
 /** The project's word about one object, asked anew each time: policy may have changed since the last write. */
