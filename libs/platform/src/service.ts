@@ -76,6 +76,8 @@ export interface ServiceDefinition<C = unknown> {
   entities?: EntitySchema[];
   /** In order. TypeORM reads the time stamp from the end of the class name (13 digits). */
   migrations?: (new () => MigrationInterface)[];
+  /** Of what is read from the blob store, kept in memory; default 32 MiB. Little for who keeps what it makes of it. */
+  blobCacheBytesMax?: number;
   start(context: ServiceContext<C>): Promise<RunningService>;
 }
 

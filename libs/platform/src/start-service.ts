@@ -78,7 +78,11 @@ async function openContext<C>(
   opened.defer(() => pool.end());
   const bus = makeNatsBus({ url: config.natsUrl, prefix, service: name, log, metrics, keepsAnnouncements: true });
   opened.defer(() => bus.close());
-  const stores = await openStores(pool, config.key, announceOn(bus, { key: announcementKey(config.key) }));
+  const stores = await openStores(pool, {
+    key: config.key,
+    announce: announceOn(bus, { key: announcementKey(config.key) }),
+    ...(definition.blobCacheBytesMax === undefined ? {} : { blobCacheBytesMax: definition.blobCacheBytesMax }),
+  });
   opened.defer(() => stores.close());
   const database = await openServiceDatabase(definition, databaseUrl, log);
   opened.defer(() => database.destroy());

@@ -17,11 +17,14 @@ export interface Stores {
 }
 
 /** The log and the blob store on one pool, which stays its owner's; their schemas are brought up to date. */
-export async function openStores(pool: Pool, key: Buffer, announce: (announcement: Announcement) => void): Promise<Stores> {
+export async function openStores(
+  pool: Pool,
+  { key, announce, blobCacheBytesMax = limits.blobCacheBytesMax }: { key: Buffer; announce: (announcement: Announcement) => void; blobCacheBytesMax?: number },
+): Promise<Stores> {
   await migrateEventLog(pool);
   await migrateBlobs(pool);
   const eventLog = makePostgresEventLog({ connection: pool, announce, upcast });
-  const blobs = withCache(makePostgresBlobStore({ connection: pool }), { bytesMax: limits.blobCacheBytesMax });
+  const blobs = withCache(makePostgresBlobStore({ connection: pool }), { bytesMax: blobCacheBytesMax });
   return {
     eventLog,
     leases: makePostgresLeases(sqlExecutorOf(pool)),

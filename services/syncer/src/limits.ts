@@ -35,6 +35,8 @@ export const limits = {
   handOverTriesMax: 4,
   /** Compiled patterns of ignore rules. */
   globsKeptMax: 1_000,
+  /** Manifest sets are kept as objects; their bytes are read once. */
+  blobCacheBytesMax: 2 * 1024 * 1024,
   /** Manifest sets kept in memory. */
   manifestSetsKeptMax: 500,
   /** Objects of one application: each of its comparisons, plans and statuses is held as a whole. */

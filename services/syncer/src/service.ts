@@ -48,6 +48,7 @@ export const syncer = defineService({
   name: 'syncer',
   config: syncerVariables,
   migrations,
+  blobCacheBytesMax: limits.blobCacheBytesMax,
   start: async (context) => {
     const { config, log, clock } = context;
     const connection = await loadConnection({ ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }), env: process.env });
