@@ -69,6 +69,9 @@ export const limits = {
   statusPauseMs: 1_000,
   /** An operation that is done sooner is never shown as Running. */
   runningShownAfterMs: 300,
+  /** Nor one that is done sooner than this, while more Applications than `statusesAtOnce` have something to write. */
+  progressShownAfterMs: 3_000,
+  statusesAtOnce: 16,
   /** A failed reconcile is tried again after this, doubling. */
   reconcileRetryMs: 500,
   reconcileRetryMsMax: 10_000,

@@ -2,6 +2,7 @@ import type { Application, ApplicationStatus, OperationState } from '@plumbline/
 import { AppError, initialApplicationStatus, silentLogger } from '@plumbline/contracts';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { ApplicationLog } from '../applications/application-log.ts';
+import { limits } from '../limits.ts';
 import type { Entry } from '../reconcile/entry.ts';
 import { resourceStatus } from './resource-status.ts';
 import { makeStatusWriter } from './status-writer.ts';
@@ -151,3 +152,31 @@ test('another time of the last look is not worth a write', async () => {
   await passes(10_000);
   expect(writes.map(({ afterMs }) => afterMs)).toEqual([0]);
 });
+
+test.each([
+  [3, 3],
+  [limits.statusesAtOnce + 5, 0],
+])('of %i operations at once that take half a second, %i are shown as running', async (count, shown) => {
+  let written = 0;
+  const writer = makeStatusWriter({
+    kube: { mergePatch: () => Promise.resolve(void written++ as never) },
+    clock: Date.now,
+    log: silentLogger,
+    controlNamespace: 'argocd',
+    assertOwner: () => undefined,
+    written: () => undefined,
+  });
+  const operationState: OperationState = { operation: { sync: {}, initiatedBy: {} }, phase: 'Running', startedAt: new Date().toISOString() };
+  const entries = Array.from({ length: count }, (_, index) => ({ ...makeEntry(), key: `argocd/a${index}`, log: runningLog(operationState) }));
+  // Begun, and one step further.
+  for (let times = 0; times < 2; times++) for (const entry of entries) writer.changed(entry);
+  await new Promise((resolve) => setTimeout(resolve, limits.runningShownAfterMs + 150));
+  expect(written).toBe(shown);
+  await writer.stop();
+});
+
+function runningLog(operationState: OperationState): Entry['log'] {
+  const { log } = makeEntry();
+  log.folded = { ...log.folded, status: { ...initialApplicationStatus, operationState } };
+  return log;
+}

@@ -20,7 +20,9 @@ export interface StatusWriterOptions {
 
 /**
  * Keeps each Application's `.status` true to the log: one writer per Application, final states at once, Running only
- * when an operation takes longer than 300 ms, otherwise at most one write per second, and none when nothing changed.
+ * when an operation takes longer than 300 ms, otherwise at most one write per second, and none when nothing changed. While
+ * many are written at once (a change that a thousand applications share), what is only about progress waits longer: the
+ * API server spends more on a status than on the object that was applied.
  */
 export interface StatusWriter {
   changed(entry: Entry): void;
@@ -38,12 +40,14 @@ interface Writing {
 
 export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
   const writings = new Map<string, Writing>();
+  /** Those with something to write. */
+  const waiting = new Set<Writing>();
   let isStopped = false;
 
   const changed = (entry: Entry): void => {
     if (isStopped) return;
     if (!entry.isPresent) {
-      if (writings.get(entry.key)?.inFlight === undefined) writings.delete(entry.key);
+      if (writings.get(entry.key)?.inFlight === undefined) drop(entry.key);
       return;
     }
     const writing = writings.get(entry.key) ?? { entry, isDirty: false, writtenAt: 0, failures: 0 };
@@ -52,11 +56,19 @@ export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
     schedule(writing);
   };
 
+  const drop = (key: string): void => {
+    const writing = writings.get(key);
+    if (writing !== undefined) waiting.delete(writing);
+    writings.delete(key);
+  };
+
   const schedule = (writing: Writing): void => {
     writing.isDirty = true;
+    waiting.add(writing);
     if (writing.inFlight !== undefined) return;
     if (writing.timer !== undefined) clearTimeout(writing.timer);
-    const waitMs = waitBefore(writing, options.clock());
+    const progressMs = waiting.size > limits.statusesAtOnce ? limits.progressShownAfterMs : limits.runningShownAfterMs;
+    const waitMs = waitBefore(writing, options.clock(), progressMs);
     if (waitMs <= 0) writing.inFlight = write(writing);
     else writing.timer = setTimeout(() => void (writing.inFlight ??= write(writing)), waitMs);
   };
@@ -88,7 +100,8 @@ export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
     } finally {
       delete writing.inFlight;
       if (writing.isDirty && !isStopped) schedule(writing);
-      else if (!entry.isPresent) writings.delete(entry.key);
+      else if (!entry.isPresent) drop(entry.key);
+      else waiting.delete(writing);
     }
   };
 
@@ -102,13 +115,13 @@ export function makeStatusWriter(options: StatusWriterOptions): StatusWriter {
   };
 }
 
-/** How long this change may wait. */
-function waitBefore(writing: Writing, now: number): number {
+/** How long this change may wait. `progressMs`: age of an operation that is shown as Running. */
+function waitBefore(writing: Writing, now: number, progressMs: number): number {
   if (writing.failures > 0) return Math.min(limits.reconcileRetryMsMax, limits.reconcileRetryMs * 2 ** writing.failures);
   const { status } = writing.entry.log.folded;
   const operation = status.operationState;
   const sincePause = writing.writtenAt + limits.statusPauseMs - now;
-  if (operation?.phase === 'Running') return Math.max(sincePause, Date.parse(operation.startedAt) + limits.runningShownAfterMs - now);
+  if (operation?.phase === 'Running') return Math.max(sincePause, Date.parse(operation.startedAt) + progressMs - now);
   return isJudgementNew(writing.entry) ? 0 : sincePause;
 }
 
