@@ -166,7 +166,7 @@ test.each([
     assertOwner: () => undefined,
     written: () => undefined,
   });
-  const operationState: OperationState = { operation: { sync: {}, initiatedBy: {} }, phase: 'Running', startedAt: new Date().toISOString() };
+  const operationState = { operation: { sync: {} }, phase: 'Running', startedAt: new Date().toISOString() } as unknown as OperationState;
   const entries = Array.from({ length: count }, (_, index) => ({ ...makeEntry(), key: `argocd/a${index}`, log: runningLog(operationState) }));
   // Begun, and one step further.
   for (let times = 0; times < 2; times++) for (const entry of entries) writer.changed(entry);
