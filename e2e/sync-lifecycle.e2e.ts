@@ -127,6 +127,14 @@ test('SyncFail hooks run when a step fails, before the sync ends', async () => {
   await lab.thenNoObject('ConfigMap', 'later');
   const hooks = status.operationState?.syncResult.resources.filter(({ kind }) => kind === 'Job');
   expect(hooks).toMatchObject([{ name: 'tell', syncPhase: 'SyncFail', hookPhase: 'Succeeded' }]);
+  expect(status.resources?.find(({ name }) => name === 'tell')).toEqual({
+    group: 'batch',
+    version: 'v1',
+    kind: 'Job',
+    namespace: lab.namespace,
+    name: 'tell',
+    hook: true,
+  });
   expect(await lab.thenObject('Job', 'tell')).toBeDefined();
 });
 

@@ -221,6 +221,15 @@ describe('the operation', () => {
     expect(fold([...failing, again, failed]).operationState).toMatchObject({ phase: 'Failed', message: 'no', retryCount: 1, finishedAt: expect.any(String) });
   });
 
+  test('shows hooks among the resources, without a status, and counts them nowhere', () => {
+    const hook = { group: 'batch', version: 'v1', kind: 'Job', namespace: 'shop', name: 'migrate' };
+    const status = fold([declared(), compared([web], { hooks: [hook] })]);
+    expect(shownStatus(status).resources).toEqual([expect.objectContaining({ kind: web.kind, status: 'Synced' }), { ...hook, hook: true }]);
+    expect(status.resources).toHaveLength(1);
+    expect(shownStatus(status)).not.toHaveProperty('hooks');
+    expect(shownStatus(fold([compared([web])], status)).resources).toHaveLength(1);
+  });
+
   test('says what the namespace got, as long as the specification asks for it', () => {
     const managedNamespaceMetadata = { labels: { team: 'shop' } };
     const status = fold([declared({ syncPolicy: { managedNamespaceMetadata } }), compared([web]), requested('a')]);

@@ -16,6 +16,7 @@ import type {
   OperationPhase,
   ResourceComparison,
   ResourceHealth,
+  ResourceRef,
   ResourceResult,
   SourceType,
   SyncStatusCode,
@@ -42,6 +43,8 @@ export interface ApplicationStatus {
   summary: { images?: string[]; externalURLs?: string[]; isAppOfApps?: boolean };
   /** Of each of `spec.sources`, where there are several. */
   sourceTypes?: SourceType[];
+  /** Hooks of the manifests, kept apart because they are not compared; shown among the resources. */
+  hooks?: ResourceRef[];
   /** `spec.revisionHistoryLimit`, remembered for the fold; not a field of Argo CD's status. */
   historyLimit?: number;
   /** `spec.syncPolicy.managedNamespaceMetadata`, remembered for the fold; not a field of Argo CD's status. */
@@ -53,6 +56,14 @@ type NamespaceMetadata = NonNullable<SyncPolicy['managedNamespaceMetadata']>;
 export interface ResourceStatus extends Omit<ResourceComparison, 'missing'> {
   health?: { status: HealthStatusCode; message?: string };
 }
+
+/** A resource as outsiders see it. A hook has neither a sync status nor a health (argocd-compat B061). */
+export interface ShownResource extends Omit<ResourceStatus, 'status'> {
+  status?: SyncStatusCode;
+}
+
+/** The status as outsiders see it. */
+export type ShownStatus = Omit<ApplicationStatus, 'historyLimit' | 'namespaceMetadata' | 'hooks' | 'resources'> & { resources: ShownResource[] };
 
 export interface RevisionHistory {
   id: number;
@@ -152,8 +163,10 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
 function evolveComparison(status: ApplicationStatus, compared: Compared, at: string): ApplicationStatus {
   const resources = evolveResources(status.resources, compared);
   const sources = status.sync.comparedTo?.sources;
+  const { hooks: _, ...others } = status;
   return {
-    ...status,
+    ...others,
+    ...(compared.hooks === undefined ? {} : { hooks: compared.hooks }),
     sync: { ...status.sync, status: compared.status, revision: compared.revision, ...ofEach(sources, compared.revision, 'revisions') },
     sourceType: compared.sourceType,
     ...ofEach(sources, compared.sourceType, 'sourceTypes'),
@@ -285,10 +298,10 @@ function retryOf({ retryLimit: limit, refresh }: Extract<ApplicationEvent, { typ
 const withHookPhase = (result: ResourceResult): ResourceResult =>
   result.hookPhase === undefined ? { ...result, hookPhase: result.status === 'SyncFailed' ? 'Failed' : 'Succeeded' } : result;
 
-/** The status as outsiders see it, without what only the fold remembers. */
-export function shownStatus(status: ApplicationStatus): Omit<ApplicationStatus, 'historyLimit' | 'namespaceMetadata'> {
-  const { historyLimit: _, namespaceMetadata: __, ...shown } = status;
-  return shown;
+/** The status as outsiders see it: hooks among the resources, and without what only the fold remembers. */
+export function shownStatus({ historyLimit: _, namespaceMetadata: __, hooks = [], ...status }: ApplicationStatus): ShownStatus {
+  if (hooks.length === 0) return status;
+  return { ...status, resources: sortedByKey<ShownResource>([...status.resources, ...hooks.map((hook): ShownResource => ({ ...hook, hook: true }))]) };
 }
 
 /** Partial syncs, dry runs and local manifests deploy nothing that one could roll back to (argocd-compat B028). */

@@ -53,6 +53,7 @@ export const limits = {
   imagesBytesMax: 48 * 1024,
   conditionsBytesMax: 48 * 1024,
   urlsBytesMax: 16 * 1024,
+  hooksBytesMax: 16 * 1024,
   /** Of a health message or a condition. */
   messageCharsMax: 4_096,
   /** An Application with its status: the API server refuses objects over 1.5 MiB. */

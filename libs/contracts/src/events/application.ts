@@ -133,6 +133,8 @@ export type ApplicationEvent =
         images: string[];
         /** Addresses that people can open, of live objects (status.summary). */
         externalUrls?: string[];
+        /** Hooks of the manifests, those without a name left out. They are not compared and do not count. */
+        hooks?: ResourceRef[];
         conditions: ApplicationCondition[];
       };
     }

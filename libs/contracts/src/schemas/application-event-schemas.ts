@@ -67,6 +67,7 @@ export const applicationEventSchemas = {
     gone: z.array(z.string()).optional(),
     images: z.array(z.string()),
     externalUrls: z.array(z.string()).optional(),
+    hooks: z.array(resourceRef).optional(),
     conditions: z.array(z.object({ type: z.string(), message: z.string() })),
   }),
   ComparisonFailed: z.object({

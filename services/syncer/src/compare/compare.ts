@@ -1,4 +1,4 @@
-import type { AppError, ApplicationCondition, DriftedResource, HealthStatusCode, ResourceComparison, ResourceHealth } from '@plumbline/contracts';
+import type { AppError, ApplicationCondition, DriftedResource, HealthStatusCode, ResourceComparison, ResourceHealth, ResourceRef } from '@plumbline/contracts';
 import { sortedByKey } from '@plumbline/contracts';
 import type { ApplicationSyncOptions, Health, JudgedResource, KubeObject, ResourceSyncOptions } from '@plumbline/manifests';
 import {
@@ -83,6 +83,7 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   const isForbidden = judgements.some(({ forbidden }) => forbidden !== undefined);
   const isOutOfSync = drift.length > 0;
   const { manifestSet, sourceType } = input.desired;
+  const hooks = hooksOf(input.desired);
   const { images, externalUrls: urls } = shownSummary(input.desired, judgements, conditions);
   return {
     comparison: {
@@ -93,11 +94,19 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
       resources: sortedByKey(resources),
       images,
       ...(urls.length === 0 ? {} : { externalUrls: urls }),
+      ...(hooks.length === 0 ? {} : { hooks }),
       conditions: toldConditions(conditions),
     },
     drift,
     health: healthOf(judgements, input.health),
   };
+}
+
+/** Those that have a name, as many as an event has room for. */
+function hooksOf({ objects }: DesiredState): ResourceRef[] {
+  const named = objects.filter(({ kind, object }) => kind === 'hook' && (object.metadata.name ?? '') !== '');
+  const refs = named.map(({ object }) => ({ ...groupVersionKind(object), namespace: object.metadata.namespace ?? '', name: object.metadata.name }));
+  return thoseThatFit(sortedByKey(refs), limits.hooksBytesMax);
 }
 
 /** What was pruned and is not gone yet. */

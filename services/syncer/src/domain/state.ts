@@ -9,6 +9,7 @@ import type {
   RecordedEvent,
   ResourceComparison,
   ResourceHealth,
+  ResourceRef,
   ResourceResult,
   SourceType,
   SyncOperation,
@@ -57,6 +58,7 @@ export interface Comparison {
   resources: readonly ResourceComparison[];
   images: readonly string[];
   externalUrls?: string[];
+  hooks?: ResourceRef[];
   conditions: readonly ApplicationCondition[];
 }
 

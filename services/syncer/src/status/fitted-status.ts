@@ -1,21 +1,19 @@
-import type { ApplicationStatus, ResourceResult, ResourceStatus, RevisionHistory } from '@plumbline/contracts';
-
-type Shown = Omit<ApplicationStatus, 'historyLimit' | 'namespaceMetadata'>;
+import type { ApplicationStatus, ResourceResult, RevisionHistory, ShownResource, ShownStatus } from '@plumbline/contracts';
 
 /** A list of the status that may be shortened. */
 interface Shortened<T> {
   /** In the condition. */
   name: string;
-  of(status: Shown): readonly T[];
-  put<S extends Shown>(status: S, list: T[]): S;
+  of(status: ShownStatus): readonly T[];
+  put<S extends ShownStatus>(status: S, list: T[]): S;
   /** Those that stay longest come first. */
   byWorth(list: readonly T[]): T[];
 }
 
-const isTrouble = (one: ResourceStatus | ResourceResult): boolean =>
-  one.status !== 'Synced' || ('health' in one && one.health !== undefined && one.health.status !== 'Healthy');
+const isTrouble = (one: ShownResource | ResourceResult): boolean =>
+  (one.status !== undefined && one.status !== 'Synced') || ('health' in one && one.health !== undefined && one.health.status !== 'Healthy');
 
-const troubleFirst = <T extends ResourceStatus | ResourceResult>(list: readonly T[]): T[] => [
+const troubleFirst = <T extends ShownResource | ResourceResult>(list: readonly T[]): T[] => [
   ...list.filter(isTrouble),
   ...list.filter((one) => !isTrouble(one)),
 ];
@@ -29,7 +27,7 @@ const results: Shortened<ResourceResult> = {
       : { ...status, operationState: { ...status.operationState, syncResult: { ...status.operationState.syncResult, resources } } },
   byWorth: troubleFirst,
 };
-const resources: Shortened<ResourceStatus> = {
+const resources: Shortened<ShownResource> = {
   name: 'resources',
   of: (status) => status.resources,
   put: (status, list) => ({ ...status, resources: list }),
@@ -58,7 +56,7 @@ export const cutCondition = 'StatusCutWarning';
  * The status in at most so many bytes of JSON. What is longest and told elsewhere goes first; of each list, what is in
  * trouble stays longest. `conditions` are those that the resource shows: a condition keeps its time while it says the same.
  */
-export function fitted<S extends Shown>(status: S, bytesMax: number, shown: { application: string; conditions: ApplicationStatus['conditions'] }): S {
+export function fitted<S extends ShownStatus>(status: S, bytesMax: number, shown: { application: string; conditions: ApplicationStatus['conditions'] }): S {
   if (bytesOf(status) <= bytesMax) return status;
   const cuts: string[] = [];
   const room = bytesMax - conditionBytes;
@@ -72,7 +70,7 @@ export function fitted<S extends Shown>(status: S, bytesMax: number, shown: { ap
   return { ...fits, conditions: [...fits.conditions, { type: cutCondition, message, lastTransitionTime }] };
 }
 
-function shorten<S extends Shown, T>(status: S, list: Shortened<T>, room: number, cuts: string[]): S {
+function shorten<S extends ShownStatus, T>(status: S, list: Shortened<T>, room: number, cuts: string[]): S {
   const excess = bytesOf(status) - room;
   const all = list.of(status);
   if (excess <= 0 || all.length === 0) return status;
