@@ -87,6 +87,7 @@ test('the deletion of an application with Delete=confirm waits for a word on it'
   await shop.whenApplicationIsDeleted();
   await shop.thenEvent('ApplicationDeletionStarted');
   await shop.thenObjectStays('ConfigMap', 'asks');
+  await shop.thenCondition('DeletionWarning', /confirms it, for ConfigMap asks.*deletion-approved/);
   await shop.whenApplicationIsPatched({ metadata: { annotations: { 'argocd.argoproj.io/deletion-approved': new Date(Date.now() + 1_000).toISOString() } } });
   await shop.thenNoObject('ConfigMap', 'asks');
   await shop.thenObject('ConfigMap', 'keeps');

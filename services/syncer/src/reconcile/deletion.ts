@@ -7,8 +7,6 @@ import {
   applicationSyncOptions,
   isCustomResourceDefinition,
   managingInstance,
-  resourceIdOf,
-  resourceKey,
   resourceSyncOptions,
   syncWave,
 } from '@plumbline/manifests';
@@ -42,21 +40,17 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
     for (const place of new Set(kinds)) {
       const [group = '', kind = '', namespace = ''] = place.split('/');
       const listed = await context.cluster.state.whenListed(group, kind, namespace);
-      if (listed !== 'synced' && listed !== 'unserved')
-        throw new AppError('cluster-unreachable', `the list of ${kind} objects is not complete yet`, { retry: 'later' });
+      if (listed === 'synced' || listed === 'unserved') continue;
+      const doubt = doubtedKind(group, kind, listed);
+      await tell(entry, state, doubt === undefined ? [] : [doubt]);
+      throw new AppError('cluster-unreachable', doubt ?? `the list of ${kind} objects is not complete yet`, { retry: 'later' });
     }
     const left = deletable(entry, await permittedBy(entry, context), context);
     await entry.log.execute([{ type: 'StartDeletion', cascade, resources: left.length }]);
     const unconfirmed = left.filter((object) => isUnconfirmed(object, entry));
-    if (unconfirmed.length > 0) {
-      context.log.info('the deletion of an application waits until somebody confirms it', {
-        application: entry.key,
-        annotation: annotation.deletionApproved,
-        resources: unconfirmed.slice(0, 5).map((object) => resourceKey(resourceIdOf(object))),
-      });
-      return;
-    }
-    await tellWhatStays(entry, state, left, context);
+    if (unconfirmed.length > 0) return tell(entry, state, [unconfirmedDeletion(unconfirmed)]);
+    await tell(entry, state, whatStays(left, context.clock()));
+    if (left.length > 0) context.wakeups.at(entry.key, context.clock() + limits.deletionToldAfterMs);
     if (left.length > 0) return deleteLastWave(left, finalizer.endsWith('/background') ? 'Background' : 'Foreground', context);
     await removeFinalizers(entry, (name) => name === finalizer, context);
     return;
@@ -108,22 +102,44 @@ function isUnconfirmed(object: KubeObject, { resource }: Entry): boolean {
   return resourceSyncOptions(object, options).delete === 'when-confirmed' && !isApproved(annotations?.[annotation.deletionApproved], deletionTimestamp ?? '');
 }
 
-/** What doesn't go is a condition of the Application, with what it waits for: nobody else would say why it is still there. */
-async function tellWhatStays(entry: Entry, { comparison, failure }: Declared, left: readonly KubeObject[], context: ReconcileContext): Promise<void> {
-  if (comparison === undefined || failure !== undefined || left.length === 0) return;
-  const conditions = [...comparison.conditions.filter(({ type }) => type !== deletionWarning), ...whatStays(left, context.clock())];
+/** What a deletion waits for is a condition of the Application: nobody else would say why it is still there. */
+async function tell(entry: Entry, { comparison, failure }: Declared, waitsFor: readonly string[]): Promise<void> {
+  if (comparison === undefined || failure !== undefined) return;
+  const others = comparison.conditions.filter(({ type }) => type !== deletionWarning);
+  const conditions: ApplicationCondition[] = [...others, ...waitsFor.map((message) => ({ type: deletionWarning, message }))];
   await entry.log.execute([{ type: 'RecordComparison', comparison: { ...comparison, conditions }, drift: [] }]);
-  context.wakeups.at(entry.key, context.clock() + limits.deletionToldAfterMs);
+}
+
+/** Absence is never guessed: what of this kind is still there is not known. Undefined: its first list is on its way. */
+export function doubtedKind(group: string, kind: string, listed: string | undefined): string | undefined {
+  const of = `${kind} objects${group === '' ? '' : ` of the group ${group}`}`;
+  switch (listed) {
+    case 'unavailable':
+      return `the deletion waits: the API of the group ${group} can't be reached now, so it is not known which ${of} are left; look at its APIService`;
+    case 'forbidden':
+      return `the deletion waits: we may not list and watch ${of}; give syncer's ServiceAccount the verbs get, list and watch for them`;
+    case 'failing':
+      return `the deletion waits: the list of ${of} fails, so it is not known which are left; see the metric plumbline_kind_list_failing and syncer's log`;
+    default:
+      return undefined;
+  }
+}
+
+/** Says which objects wait for a word, and how it is given. */
+export function unconfirmedDeletion(objects: readonly KubeObject[]): string {
+  const named = objects.slice(0, limits.warningsShownMax).map(({ kind, metadata: { name } }) => `${kind} ${name}`);
+  const more = objects.length - named.length;
+  return `the deletion waits until somebody confirms it, for ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}: annotate the Application with ${annotation.deletionApproved} and the time as of now (RFC 3339)`;
 }
 
 /** Objects that were deleted a while ago and wait for somebody's finalizer; those of the API server's own are its work under way. */
-export function whatStays(left: readonly KubeObject[], now: number): ApplicationCondition[] {
+export function whatStays(left: readonly KubeObject[], now: number): string[] {
   const stuck = left.flatMap(({ kind, metadata: { name, deletionTimestamp, finalizers = [] } }) => {
     const foreign = finalizers.filter((finalizer) => !['foregroundDeletion', 'orphan'].includes(finalizer));
     const isStuck = foreign.length > 0 && now - Date.parse(deletionTimestamp ?? '') >= limits.deletionToldAfterMs;
     return isStuck ? [`${kind} ${name} was deleted and is not gone yet: it waits for finalizers ${foreign.join(', ')}`] : [];
   });
-  return stuck.slice(0, limits.warningsShownMax).map((message) => ({ type: deletionWarning, message }));
+  return stuck.slice(0, limits.warningsShownMax);
 }
 
 const deletionWarning = 'DeletionWarning';
