@@ -18,3 +18,7 @@ const adoptedManagers: ReadonlySet<string> = new Set(['kubectl-client-side-apply
  */
 export const isAdoptable = ({ manager = '', subresource = '' }: ManagedFieldsEntry, adopts: readonly string[] | false): boolean =>
   adopts !== false && subresource === '' && (adoptedManagers.has(manager) || adopts.includes(manager));
+
+/** What we wrote otherwise than by server-side apply: client-side, or replacing the whole object. */
+export const isOwnUpdate = ({ manager, operation, subresource = '' }: ManagedFieldsEntry): boolean =>
+  manager === fieldManager.objects && operation === 'Update' && subresource === '';

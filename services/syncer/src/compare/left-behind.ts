@@ -1,7 +1,7 @@
 import type { FieldsV1, KubeObject } from '@plumbline/manifests';
 import { annotation, annotationOf, coversPath, formatPointer, isWithin, ownedPlaces, ownEntry, restrictToManifest } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
-import { fieldManager, isAdoptable } from '../field-managers.ts';
+import { fieldManager, isAdoptable, isOwnUpdate } from '../field-managers.ts';
 
 /**
  * Fields that a former tool put there and the manifest no longer has: they go when the object is adopted. `answer` is
@@ -9,10 +9,11 @@ import { fieldManager, isAdoptable } from '../field-managers.ts';
  * what it applied; nothing is guessed of others, whose entries hold defaults as well.
  */
 export function leftBehind({ object: manifest, adopts }: Pick<DesiredObject, 'object' | 'adopts'>, live: KubeObject, answer: KubeObject): string[] {
-  if (adopts === false) return [];
-  if (ownEntry(live, fieldManager.objects, 'Apply') !== undefined) return [];
-  const ours = ownEntry(answer, fieldManager.objects, 'Apply')?.fieldsV1 ?? {};
   const entries = live.metadata.managedFields ?? [];
+  // What we wrote client-side ourselves becomes ours whatever is adopted, and again after an option was changed to and fro.
+  const isOwn = entries.some(isOwnUpdate);
+  if (!isOwn && (adopts === false || ownEntry(live, fieldManager.objects, 'Apply') !== undefined)) return [];
+  const ours = ownEntry(answer, fieldManager.objects, 'Apply')?.fieldsV1 ?? {};
   const others = entries.filter((entry) => !isAdoptable(entry, adopts)).map((entry) => entry.fieldsV1 ?? {});
   const isOnlyTheirs = (path: readonly string[]): boolean => ![ours, ...others].some((fields: FieldsV1) => coversPath(fields, path));
   const applied = entries

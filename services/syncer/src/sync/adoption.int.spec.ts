@@ -162,3 +162,32 @@ test('an object that somebody changes between the look and the write is looked a
   const object = await live(name);
   expect([managersOf(object), object.metadata.annotations?.['note'], envOf(object)]).toEqual([expect.arrayContaining(['plumbline', 'somebody']), 'x', ['A']]);
 });
+
+// argocd-compat B046: what was written with client-side semantics is ours; no option keeps its fields from going.
+test.each([[[]], [['ClientSideApplyMigration=false']]])(
+  'an object that we wrote client-side ourselves is ours when it is applied server-side, with %j',
+  async (syncOptions) => {
+    const name = newName();
+    cluster.spec = { syncPolicy: { syncOptions: ['ServerSideApply=false'] } };
+    await cluster.sync(before(name));
+    expect(managersOf(await live(name))).toEqual(['plumbline']);
+    cluster.spec = { syncPolicy: { syncOptions } };
+    await cluster.sync(after(name));
+    const object = await live(name);
+    expect([managersOf(object), envOf(object)]).toEqual([['plumbline'], ['A']]);
+    expect(object['spec']).not.toHaveProperty('minReadySeconds');
+    expect(object.metadata.annotations).not.toHaveProperty(annotation.lastApplied);
+    expect(await cluster.verdict(after(name), cluster.freshJudge())).toEqual({ status: 'Synced', fields: [] });
+  },
+);
+
+test('an object that we applied server-side goes on client-side, and loses what leaves the manifest', async () => {
+  const name = newName();
+  await cluster.sync(before(name));
+  cluster.spec = { syncPolicy: { syncOptions: ['ServerSideApply=false'] } };
+  await cluster.sync(after(name));
+  const object = await live(name);
+  expect(envOf(object)).toEqual(['A']);
+  expect(object['spec']).not.toHaveProperty('minReadySeconds');
+  expect(await cluster.verdict(after(name), cluster.freshJudge())).toEqual({ status: 'Synced', fields: [] });
+});

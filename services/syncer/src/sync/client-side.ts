@@ -1,5 +1,6 @@
 import type { KubeObject } from '@plumbline/manifests';
-import { annotation, annotationOf, groupVersionKind } from '@plumbline/manifests';
+import { annotation, annotationOf, extractOwned, groupVersionKind, ownEntry } from '@plumbline/manifests';
+import { fieldManager } from '../field-managers.ts';
 
 /**
  * How a list of a built-in kind is merged by a strategic merge patch (Kubernetes API conventions, "Strategic Merge
@@ -67,10 +68,16 @@ function withoutUnsent(patch: unknown, manifest: unknown, sent: unknown): unknow
   return Object.fromEntries(kept.map(([field, value]) => [field, withoutUnsent(value, manifest[field], sent[field])]));
 }
 
-/** What the annotation says, unless it is broken: then nothing was applied before, as far as one knows. */
+/**
+ * What the annotation says, unless it is broken: then nothing was applied before, as far as one knows. Without one, what we
+ * applied server-side before the option changed.
+ */
 function lastApplied(live: KubeObject): unknown {
   const text = annotationOf(live, annotation.lastApplied);
-  if (text === undefined) return undefined;
+  if (text === undefined) {
+    const applied = ownEntry(live, fieldManager.objects, 'Apply');
+    return applied?.fieldsV1 === undefined || applied.apiVersion !== live.apiVersion ? undefined : extractOwned(live, applied.fieldsV1);
+  }
   try {
     return JSON.parse(text);
   } catch {

@@ -1,10 +1,10 @@
 import { AppError } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { FieldsV1, KubeObject, ManagedFieldsEntry } from '@plumbline/manifests';
-import { coversPath, extractOwned, groupVersionKind, ownedPlaces, ownEntry, subsetOf, unionOf } from '@plumbline/manifests';
+import { coversPath, extractOwned, groupVersionKind, isClientSide, ownedPlaces, ownEntry, subsetOf, unionOf } from '@plumbline/manifests';
 import type { Judge } from '../compare/judge.ts';
 import type { DesiredObject } from '../desired/desired-object.ts';
-import { fieldManager, isAdoptable } from '../field-managers.ts';
+import { fieldManager, isAdoptable, isOwnUpdate } from '../field-managers.ts';
 import { limits } from '../limits.ts';
 import { refOf } from '../live/object-ref.ts';
 
@@ -91,9 +91,12 @@ function needsLook(desired: DesiredObject, live: KubeObject): boolean {
   if (desired.respectsIgnored && ignored.pointers.length + ignored.expressions.length + ignored.managers.length > 0) return true;
   if (controllersKinds.has(desired.object.kind)) return true;
   const entries = live.metadata.managedFields ?? [];
+  if (appliesServerSide(desired) && entries.some(isOwnUpdate)) return true;
   if (entries.some((entry) => isAdoptable(entry, desired.adopts) || entry.manager === fieldManager.handover)) return true;
   return ownsReplicas(ownEntry(live, fieldManager.objects, 'Apply')) && replicasOf(desired.object) === undefined;
 }
+
+const appliesServerSide = ({ options }: DesiredObject): boolean => !isClientSide(options) && !options.replace;
 
 /** Kinds of which controllers own what manifests send. */
 const controllersKinds: ReadonlySet<string> = new Set([
@@ -106,27 +109,32 @@ const controllersKinds: ReadonlySet<string> = new Set([
 
 /**
  * The entries of tools that made the object become ours. Once we own something of it, what such a tool does later is a
- * change like any other.
+ * change like any other. What we wrote client-side ourselves, or replaced, before the option changed always becomes what we
+ * applied (argocd-compat B046).
  */
 async function adopt(desired: DesiredObject, live: KubeObject, context: HandOverContext): Promise<{ live: KubeObject; from: string[] }> {
   const entries = live.metadata.managedFields ?? [];
-  const adoptable = entries.filter((entry) => isAdoptable(entry, desired.adopts) && entry.fieldsV1 !== undefined);
+  const applied = ownEntry(live, fieldManager.objects, 'Apply');
+  const isMeant = (entry: ManagedFieldsEntry): boolean =>
+    (applied === undefined && isAdoptable(entry, desired.adopts)) || (appliesServerSide(desired) && isOwnUpdate(entry));
+  const adoptable = entries.filter((entry) => isMeant(entry) && entry.fieldsV1 !== undefined);
   // One entry has one version's paths; the server knows how to go on from an older version's.
   const apiVersion = adoptable.some((entry) => entry.apiVersion === live.apiVersion) ? live.apiVersion : adoptable[0]?.apiVersion;
-  const theirs = adoptable.filter((entry) => entry.apiVersion === apiVersion);
-  const isOurs = ownEntry(live, fieldManager.objects, 'Apply') !== undefined;
-  if (theirs.length === 0 || isOurs) return { live, from: [] };
-  const from = [...new Set(theirs.map(({ manager = '' }) => manager))];
+  const taken = adoptable.filter((entry) => entry.apiVersion === apiVersion);
+  // Paths of another version can't be put together with what we applied: the next apply decides on them.
+  if (taken.length === 0 || (applied !== undefined && applied.apiVersion !== apiVersion)) return { live, from: [] };
+  const from = [...new Set(taken.map(({ manager = '' }) => manager))].filter((manager) => manager !== fieldManager.objects);
   if (context.isDryRun) return { live, from };
+  const merged = applied === undefined ? taken : [...taken, applied];
   const ours: ManagedFieldsEntry = {
     manager: fieldManager.objects,
     operation: 'Apply',
     ...(apiVersion === undefined ? {} : { apiVersion }),
     fieldsType: 'FieldsV1',
-    fieldsV1: theirs.map(({ fieldsV1 = {} }) => fieldsV1).reduce(unionOf, {}),
-    ...timeOf(theirs),
+    fieldsV1: merged.map(({ fieldsV1 = {} }) => fieldsV1).reduce(unionOf, {}),
+    ...timeOf(merged),
   };
-  const managedFields = [...entries.filter((entry) => !theirs.includes(entry)), ours];
+  const managedFields = [...entries.filter((entry) => !merged.includes(entry)), ours];
   context.assertOwner();
   const adopted = await context.kube.mergePatch(
     refOf(desired.object),
