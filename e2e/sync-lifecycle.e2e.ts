@@ -113,6 +113,17 @@ test('terminating wins: the hook that ran is deleted, the rest stays', async () 
   });
 });
 
+test('an application that is deleted in the middle of a sync leaves no hook behind that nobody can delete', async () => {
+  const lab = await begin();
+  await lab.givenRepository({ 'manifests/hook.json': job('migrate', 'PreSync', true), 'manifests/web.json': configMap('web', { a: '1' }) });
+  await lab.whenApplicationIsCreated();
+  await lab.thenObject('Job', 'migrate');
+  await lab.whenApplicationIsDeleted();
+  await lab.thenEvent('SyncFailed', (event) => (event.data as { message: string }).message === 'the application is being deleted');
+  await lab.thenNoObject('Job', 'migrate');
+  await lab.thenEvent('ApplicationDeleted');
+});
+
 test('SyncFail hooks run when a step fails, before the sync ends', async () => {
   const lab = await begin();
   await lab.givenRepository({

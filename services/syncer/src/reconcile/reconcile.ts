@@ -58,7 +58,10 @@ async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why):
   await endTerminated(entry, context);
   const state = declaredState(entry);
   if (state === undefined) return;
-  if (application.metadata.deletionTimestamp !== undefined || !entry.isPresent) return reconcileDeletion(entry, state, context);
+  if (application.metadata.deletionTimestamp !== undefined || !entry.isPresent) {
+    await endRunning(entry, 'the application is being deleted', context);
+    return reconcileDeletion(entry, declaredState(entry) ?? state, context);
+  }
 
   const wanted = await wantedState(entry, state, context);
   if (wanted.kind === 'waiting') return;
@@ -192,7 +195,7 @@ function mayInterrupt(entry: Entry, context: ReconcileContext): boolean {
   return results !== undefined && results.every((result) => result.hookType === undefined) && syncSettings(context.settings()).supersedes;
 }
 
-/** A spec that is not allowed any more doesn't go on being applied. */
+/** Of a spec that is not allowed any more, or of an Application that goes: nothing more is applied. */
 async function endRunning(entry: Entry, message: string, context: ReconcileContext): Promise<void> {
   const operation = declaredState(entry)?.operation;
   if (operation?.phase !== 'Running') return;
