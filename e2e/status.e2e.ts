@@ -1,9 +1,12 @@
+import { get } from 'node:https';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Application, ApplicationStatus } from '@plumbline/contracts';
+import { loadConnection } from '@plumbline/kube';
 import type { Scenario } from '@plumbline/testing/scenario';
 import { expect, onTestFinished, test } from 'vitest';
 import { configMap, nginx } from './src/manifests.ts';
-import { useScenarios } from './src/platform.ts';
+import { platformUnderTest, useScenarios } from './src/platform.ts';
 
 const begin = useScenarios();
 
@@ -201,4 +204,30 @@ test('the status says what is missing, what has to be confirmed, where it can be
   await lab.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
   expect(await labels()).toMatchObject({ team: 'payment' });
   expect((await lab.ownEvents()).filter(({ type }) => type === 'DriftDetected')).toEqual([]);
+});
+
+/** What `kubectl get` shows of one Application: it asks the API server for a table, and leaves out columns of a priority unless `-o wide` is given. */
+async function tableRow(name: string): Promise<Record<string, { value: unknown; isWide: boolean }>> {
+  const { server, tls, headers } = await loadConnection({ kubeconfigPath: platformUnderTest().kubeconfig, env: {} });
+  const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  const { resolve, reject, promise } = Promise.withResolvers<string>();
+  get(`${server}/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/${name}`, { ...tls, headers: { ...(await headers()), accept } }, (answer) => {
+    text(answer).then(resolve, reject);
+  }).once('error', reject);
+  const table = JSON.parse(await promise) as { columnDefinitions: { name: string; priority: number }[]; rows: { cells: unknown[] }[] };
+  return Object.fromEntries(table.columnDefinitions.map((column, index) => [column.name, { value: table.rows[0]?.cells[index], isWide: column.priority > 0 }]));
+}
+
+test('kubectl get shows sync and health, and with -o wide revision and project', async () => {
+  const lab = await begin();
+  await lab.givenRepository({ 'manifests/web.json': configMap('web', { a: '1' }) });
+  await lab.whenApplicationIsCreated();
+  const { sync } = await lab.thenApplicationIs({ sync: 'Synced', health: 'Healthy', phase: 'Succeeded' });
+  expect(await tableRow(lab.name)).toEqual({
+    Name: { value: lab.name, isWide: false },
+    'Sync Status': { value: 'Synced', isWide: false },
+    'Health Status': { value: 'Healthy', isWide: false },
+    Revision: { value: sync!.revision, isWide: true },
+    Project: { value: 'default', isWide: true },
+  });
 });
