@@ -185,6 +185,7 @@ test('an object that we applied server-side goes on client-side, and loses what 
   const name = newName();
   await cluster.sync(before(name));
   cluster.spec = { syncPolicy: { syncOptions: ['ServerSideApply=false'] } };
+  expect(await cluster.verdict(after(name), cluster.freshJudge())).toMatchObject({ status: 'OutOfSync' });
   await cluster.sync(after(name));
   const object = await live(name);
   expect(envOf(object)).toEqual(['A']);

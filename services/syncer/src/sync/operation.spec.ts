@@ -120,6 +120,19 @@ describe('a running operation', () => {
   });
 });
 
+// argocd-compat B027: a self-heal names its resources, so it never runs a hook.
+test.each<[string, OperationRecord['operation'], string[]]>([
+  ['a sync of everything', { prune: true }, ['Job', 'ConfigMap', 'ConfigMap']],
+  ['the strategy hook', { syncStrategy: { hook: {} } }, ['Job', 'ConfigMap', 'ConfigMap']],
+  ['the strategy apply', { syncStrategy: { apply: {} } }, ['ConfigMap', 'ConfigMap']],
+  ['a part', { resources: [{ kind: 'ConfigMap', name: 'a' }] }, ['ConfigMap']],
+  ['a part that names the hook', { resources: [{ group: 'batch', kind: 'Job', name: 'before' }] }, []],
+])('hooks belong to whole syncs: %s', (_, asked, kinds) => {
+  const desired = stateOf(desiredOf(configMap('a'), 'resource'), desiredOf(configMap('b'), 'resource'), desiredOf(job({ name: 'before' }), 'hook'));
+  const { steps } = planOf({ ...operation, operation: asked }, desired, []);
+  expect(steps.flatMap(({ objects }) => objects.map(({ object }) => object.kind))).toEqual(kinds);
+});
+
 describe('the SyncFail phase', () => {
   const cleanup = desiredOf(job({ name: 'cleanup', annotations: { 'argocd.argoproj.io/hook': 'SyncFail' } }), 'hook');
   const desired = stateOf(desiredOf(configMap('a'), 'resource'), desiredOf(configMap('b', 1), 'resource'), cleanup);
