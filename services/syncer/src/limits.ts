@@ -99,9 +99,13 @@ export const limits = {
   discoveryMs: 60_000,
   /** The list of a kind fails for so long before applications say so: a rolling restart of the API server takes less. */
   kindFailingMs: 60_000,
-  /** After a definition of kinds changed: pause between looks, and how many, until something else is served. */
+  /** After a definition of kinds changed: pause between looks, and how many, until something else is served; how many then. */
   definitionLookMs: 150,
   definitionLooksMax: 20,
+  definitionLooksAfterMax: 4,
+  /** The same while one definition changes again and again: a look costs the API server more than the change did. */
+  definitionSlowLookMs: 2000,
+  definitionSlowLooksMax: 3,
   /** How long an applied sync waits for health unless the installation or the application says otherwise. */
   healthTimeoutMs: 300_000,
   treeNodesMax: 20_000,

@@ -99,6 +99,35 @@ describe('nor of kinds of its own', () => {
     await cluster.sync(all.find(({ spec }) => spec.names.kind === 'Defaulted')!);
   });
 
+  test('a field that the schema no longer has: refused while the manifest sets it, and nothing is left of it when it does not', async () => {
+    const definition = structuredClone(all.find(({ spec }) => spec.names.kind === 'Narrowed')!);
+    const wide = thing('Narrowed', 'v1', { size: 1, note: 'n' }, 'narrowed');
+    const narrow = thing('Narrowed', 'v1', { size: 1 }, 'narrowed');
+    await expectSynced(wide);
+    const { openAPIV3Schema } = (definition.spec.versions[0] as { schema: { openAPIV3Schema: { properties: { spec: { properties: { note?: object } } } } } })
+      .schema;
+    delete openAPIV3Schema.properties.spec.properties.note;
+    await cluster.sync(definition);
+    await eventually(
+      async () => await cluster.verdict(wide, cluster.freshJudge()),
+      ({ refused }) => refused !== undefined,
+    );
+    // The server's answer of before is not believed either.
+    expect(await cluster.verdict(wide)).toMatchObject({ status: 'OutOfSync', refused: expect.stringContaining('.spec.note'), fields: ['/spec/note'] });
+    await expect(cluster.sync(wide)).rejects.toThrow('.spec.note');
+    await expectSynced(narrow);
+    expect((await cluster.live(narrow as KubeObject))?.['spec']).toEqual({ size: 1 });
+    // With the field in the schema again nothing of it comes back.
+    await cluster.sync(all.find(({ spec }) => spec.names.kind === 'Narrowed')!);
+    await eventually(
+      async () => await cluster.verdict(wide, cluster.freshJudge()),
+      ({ refused }) => refused === undefined,
+    );
+    expect((await cluster.live(narrow as KubeObject))?.['spec']).toEqual({ size: 1 });
+    expect(await cluster.verdict(narrow)).toEqual(synced);
+    await expectSynced(wide);
+  });
+
   test('a field that the schema does not know is refused, and says which', async () => {
     const manifest = thing('Defaulted', 'v1', { size: 1, nested: {}, colour: 'red' });
     expect(await cluster.verdict(manifest)).toMatchObject({ status: 'OutOfSync', refused: expect.stringContaining('.spec.colour'), fields: ['/spec/colour'] });
@@ -130,6 +159,23 @@ describe('admission that changes what is applied', () => {
 
   test('is no difference, be it another value than ours or one beside', () =>
     expectSynced({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mutated' }, data: { image: 'nginx' } }));
+
+  test.each(['ServerSideDiff=true', 'ServerSideDiff=false', 'ServerSideDiff=true,IncludeMutationWebhook=true'])(
+    'whatever the compare option %s says of it, and drift of the same field is found',
+    async (options) => {
+      cluster.annotations = { 'argocd.argoproj.io/compare-options': options };
+      const manifest = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mutated' }, data: { image: `nginx-${randomBytes(2).toString('hex')}` } };
+      try {
+        await expectSynced(manifest);
+        const ref = { group: '', version: 'v1', kind: 'ConfigMap', namespace: cluster.namespace, name: 'mutated' };
+        expect((await cluster.kube.mergePatch(ref, { data: { image: 'other' } }, somebody))['data']).toMatchObject({ image: 'mirror/other', injected: 'x' });
+        for (const judge of [cluster.judge, cluster.freshJudge()])
+          expect(await cluster.verdict(manifest, judge)).toMatchObject({ status: 'OutOfSync', fields: ['/data/image'] });
+      } finally {
+        cluster.annotations = {};
+      }
+    },
+  );
 
   test('what an apply means can change without the object: found within a day, and not forgotten again', async () => {
     const manifest: object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'verified' }, data: { a: '1' } };

@@ -60,7 +60,7 @@ export function makeCluster({ kube, log, listener, namespaces, isExcluded, clock
       managed.set(is, keys.add(key));
     }
     if (before !== undefined || isKnown(after)) listener.observed?.(before, after);
-    if (definitions.some((prefix) => key.startsWith(prefix))) followed.definitionChanged();
+    if (definitions.some((prefix) => key.startsWith(prefix))) followed.definitionChanged(key, { before: before !== undefined, after: after !== undefined });
     for (const instance of new Set([was, is])) if (instance !== undefined) listener.changed({ instance });
     for (const applicationKey of wantedBy.get(key) ?? []) listener.changed({ key: applicationKey });
   };
@@ -81,7 +81,7 @@ export function makeCluster({ kube, log, listener, namespaces, isExcluded, clock
     onFailing: (kind, isFailing) => listener.failing?.(kind, isFailing),
     onChange,
   });
-  const followed = makeFollowedKinds({ kube, log, state, isExcluded, changed: () => listener.kindsChanged?.() });
+  const followed = makeFollowedKinds({ kube, log, state, isExcluded, clock, changed: () => listener.kindsChanged?.() });
 
   return {
     kube,

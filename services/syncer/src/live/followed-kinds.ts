@@ -1,4 +1,4 @@
-import type { Logger } from '@plumbline/contracts';
+import type { Clock, Logger } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
 import type { Discovery, KindInfo, KubeClient } from '@plumbline/kube';
 import { limits } from '../limits.ts';
@@ -9,6 +9,7 @@ export interface FollowedKindsOptions {
   log: Logger;
   state: Pick<ClusterState, 'follow'>;
   isExcluded(group: string, kind: string): boolean;
+  clock: Clock;
   /** Other kinds are served, or in other versions, than before. */
   changed(): void;
 }
@@ -18,8 +19,12 @@ export interface FollowedKindsOptions {
  * server prefers, but those that are excluded. Asked again when a definition of kinds changes, and once in a while.
  */
 export interface FollowedKinds {
-  /** A CustomResourceDefinition or APIService changed: what it defines is served a moment later. */
-  definitionChanged(): void;
+  /**
+   * A CustomResourceDefinition or APIService (its key) appeared, changed or went: what it defines is served a moment
+   * later. Of one that appears or goes, or was quiet for a while, that moment is waited for with many looks; one that
+   * changes again and again (two controllers that fight over it) is asked about every few seconds.
+   */
+  definitionChanged(key: string, isThere: { before: boolean; after: boolean }): void;
   /** Asks now. */
   refresh(): Promise<void>;
   /** Other kinds may be excluded than before. */
@@ -28,11 +33,15 @@ export interface FollowedKinds {
 }
 
 export function makeFollowedKinds(options: FollowedKindsOptions): FollowedKinds {
-  const { kube, log, state } = options;
+  const { kube, log, state, clock } = options;
+  const changedAt = new Map<string, number>();
   let last: Discovery | undefined;
   let served = '';
   let timer: NodeJS.Timeout | undefined;
+  let dueAt = 0;
+  let lookedAt = Number.NEGATIVE_INFINITY;
   let looksLeft = 0;
+  let slowLooksLeft = 0;
   let isStopped = false;
 
   const follow = (discovery: Discovery): void => {
@@ -44,33 +53,47 @@ export function makeFollowedKinds(options: FollowedKindsOptions): FollowedKinds 
     if (text === served) return;
     const isFirst = served === '';
     served = text;
-    looksLeft = 0;
+    // Of several definitions that came together another one may be served a moment later.
+    looksLeft = Math.min(looksLeft, limits.definitionLooksAfterMax);
     if (!isFirst) options.changed();
   };
 
   const refresh = async (): Promise<void> => follow(await kube.discover({ refresh: true }));
 
   const look = async (): Promise<void> => {
+    timer = undefined;
+    lookedAt = clock();
+    if (looksLeft > 0) looksLeft--;
+    else if (slowLooksLeft > 0) slowLooksLeft--;
     try {
       await refresh();
     } catch (error) {
       log.warn('could not ask the API server which kinds it serves; it is asked again', { reason: AppError.from(error).message });
-      looksLeft = Math.max(looksLeft, 1);
+      slowLooksLeft = Math.max(slowLooksLeft, 1);
     }
-    if (looksLeft > 0) looksLeft--;
-    wait(looksLeft > 0 ? limits.definitionLookMs : limits.discoveryMs);
+    if (looksLeft > 0) lookWithin(limits.definitionLookMs);
+    else lookWithin(slowLooksLeft > 0 ? limits.definitionSlowLookMs : limits.discoveryMs);
   };
 
-  const wait = (ms: number): void => {
+  /** One look is due at a time, the earliest. */
+  const lookWithin = (ms: number): void => {
+    const at = clock() + ms;
+    if (isStopped || (timer !== undefined && dueAt <= at)) return;
     if (timer !== undefined) clearTimeout(timer);
-    if (!isStopped) timer = setTimeout(() => void look(), ms).unref();
+    dueAt = at;
+    timer = setTimeout(() => void look(), ms).unref();
   };
 
-  wait(0);
+  lookWithin(0);
   return {
-    definitionChanged() {
-      if (looksLeft === 0) wait(limits.definitionLookMs);
-      looksLeft = limits.definitionLooksMax;
+    definitionChanged(key, { before, after }) {
+      const now = clock();
+      const wasQuiet = now - (changedAt.get(key) ?? Number.NEGATIVE_INFINITY) >= limits.discoveryMs;
+      if (after) changedAt.set(key, now);
+      else changedAt.delete(key);
+      slowLooksLeft = limits.definitionSlowLooksMax;
+      if (wasQuiet || before !== after) looksLeft = limits.definitionLooksMax;
+      lookWithin(Math.max(limits.definitionLookMs, looksLeft > 0 ? 0 : lookedAt + limits.definitionSlowLookMs - now));
     },
     refresh,
     exclusionsChanged() {

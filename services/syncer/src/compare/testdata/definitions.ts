@@ -33,6 +33,7 @@ export function definitions(group: string): Definition[] {
     definition(group, 'Free', [
       { name: 'v1', served: true, storage: true, schema: schemaOf({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }) },
     ]),
+    definition(group, 'Narrowed', [{ name: 'v1', served: true, storage: true, schema: schemaOf(versioned) }]),
     definition(group, 'Versioned', [
       { name: 'v1', served: true, storage: false, schema: schemaOf(versioned) },
       { name: 'v2', served: true, storage: true, schema: schemaOf(versioned) },
