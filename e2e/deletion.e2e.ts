@@ -111,3 +111,17 @@ test('objects go in the reverse order of their waves, each wave once the one aft
   for (const name of ['chart-keeps', 'option-keeps']) await lab.thenObject('ConfigMap', name, (object) => !isLeaving(object));
   await lab.thenObject('CustomResourceDefinition', definition.metadata.name, (object) => !isLeaving(object));
 });
+
+test('a deletion that waits says so also when the application could not be compared', async () => {
+  const lab = await begin();
+  await lab.givenRepository({ 'manifests/held.json': configMap('held', { a: '1' }) });
+  await lab.whenApplicationIsCreated({}, { finalizers: [finalizer] });
+  await lab.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  const held = await givenHeld(lab, 'held');
+  await lab.whenPushed({ 'manifests/held.json': '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {' });
+  await lab.thenCondition('ComparisonError', 'held.json');
+  await lab.whenApplicationIsDeleted();
+  expect(await lab.thenCondition('ComparisonError', 'ConfigMap held')).toContain('waits for finalizers example.org/hold');
+  await held.letGo();
+  await lab.thenEvent('ApplicationDeleted');
+});

@@ -299,7 +299,8 @@ const withHookPhase = (result: ResourceResult): ResourceResult =>
   result.hookPhase === undefined ? { ...result, hookPhase: result.status === 'SyncFailed' ? 'Failed' : 'Succeeded' } : result;
 
 /** The status as outsiders see it: hooks among the resources, and without what only the fold remembers. */
-export function shownStatus({ historyLimit: _, namespaceMetadata: __, hooks = [], ...status }: ApplicationStatus): ShownStatus {
+export function shownStatus(folded: ApplicationStatus): ShownStatus {
+  const { historyLimit: _, namespaceMetadata: __, hooks = [], ...status } = folded;
   if (hooks.length === 0) return status;
   return { ...status, resources: sortedByKey<ShownResource>([...status.resources, ...hooks.map((hook): ShownResource => ({ ...hook, hook: true }))]) };
 }

@@ -104,7 +104,13 @@ function isUnconfirmed(object: KubeObject, { resource }: Entry): boolean {
 
 /** What a deletion waits for is a condition of the Application: nobody else would say why it is still there. */
 async function tell(entry: Entry, { comparison, failure }: Declared, waitsFor: readonly string[]): Promise<void> {
-  if (comparison === undefined || failure !== undefined) return;
+  if (failure !== undefined) {
+    // What could not be compared matters no more; what keeps the Application does.
+    const condition = failure.condition === 'InvalidSpecError' ? failure.condition : 'ComparisonError';
+    if (waitsFor.length > 0) await entry.log.execute([{ type: 'RecordComparisonFailure', failure: { ...failure, condition, message: waitsFor.join('; ') } }]);
+    return;
+  }
+  if (comparison === undefined) return;
   const others = comparison.conditions.filter(({ type }) => type !== deletionWarning);
   const conditions: ApplicationCondition[] = [...others, ...waitsFor.map((message) => ({ type: deletionWarning, message }))];
   await entry.log.execute([{ type: 'RecordComparison', comparison: { ...comparison, conditions }, drift: [] }]);
