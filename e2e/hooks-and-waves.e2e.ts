@@ -84,7 +84,7 @@ test('a custom kind whose definition another application brings: it is said what
   const plural = `${kind.toLowerCase()}s`;
   await user.givenRepository({ 'manifests/custom.yaml': `apiVersion: example.org/v1\nkind: ${kind}\nmetadata: { name: one }\nspec: { a: 1 }\n` });
   await user.whenApplicationIsCreated();
-  await user.thenCondition('ComparisonError', kind);
+  await user.thenCondition('UnknownKindWarning', kind);
 
   await provider.givenRepository({ 'manifests/crd.yaml': definitionOf(kind, plural) });
   await provider.whenApplicationIsCreated();

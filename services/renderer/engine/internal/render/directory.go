@@ -83,6 +83,9 @@ func compileGlob(field, pattern string) (glob.Glob, error) {
 // looksLikeManifest decides whether a file that can't be read was meant as a manifest or is somebody's values file.
 var looksLikeManifest = regexp.MustCompile(`(?m)^\s*"?(apiVersion|kind|metadata)"?\s*:`)
 
+// looksLikeJSONManifest is the same for JSON, which may be all on one line.
+var looksLikeJSONManifest = regexp.MustCompile(`"(apiVersion|kind|metadata)"\s*:`)
+
 // addFile adds the objects of a file. Documents with neither apiVersion nor kind are something else and left alone.
 func (r *run) addFile(file string, data []byte) *Failure {
 	if path.Ext(file) == ".json" {
@@ -118,7 +121,7 @@ func (r *run) addJSON(file string, data []byte) *Failure {
 		}
 		return r.objects.add(value, place{file, 1}, file)
 	}
-	if !looksLikeManifest.Match(data) {
+	if !looksLikeJSONManifest.Match(data) {
 		return nil
 	}
 	return failedAt(codeInvalid, file, jsonLine(data, err), "not valid JSON: %v", err)

@@ -44,6 +44,7 @@ func TestDirectoryFailures(t *testing.T) {
 		{"second document", "== app/a.yaml\n" + cm + "a\n---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: b\n name: c\n", "{}", codeInvalid, "app/a.yaml", 10},
 		{"broken beside a good one", "== app/a.yaml\n" + cm + "a\n---\nfoo: [\n", "{}", codeInvalid, "app/a.yaml", 6},
 		{"json", "== app/a.json\n{\n \"apiVersion\": \"v1\",\n \"kind\" \"X\"\n}", "{}", codeInvalid, "app/a.json", 3},
+		{"json on one line that ends too early", "== app/a.json\n{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {", "{}", codeInvalid, "app/a.json", 1},
 		{"no kind", "== app/a.yaml\n---\napiVersion: v1\nmetadata: {name: x}", "{}", codeInvalid, "app/a.yaml", 1},
 		{"no name", "== app/a.yaml\napiVersion: v1\nkind: Pod\n", "{}", codeInvalid, "app/a.yaml", 1},
 		{"number as a name", "== app/a.yaml\napiVersion: v1\nkind: Pod\nmetadata: {name: 12}\n", "{}", codeInvalid, "app/a.yaml", 1},
