@@ -16,6 +16,8 @@ export const limits = {
   silenceMs: 60_000,
   /** Commits that a fetch without a git process says are here. */
   havesMax: 16,
+  /** Names of which it is remembered what they led to. */
+  tipsKeptMax: 1_000,
   /** After a fetch without a git process failed, git does it for this time. */
   directPauseMs: 600_000,
   /** As Git's `fetch.unpackLimit`: packs of fewer objects become loose objects. */

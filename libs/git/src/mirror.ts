@@ -133,6 +133,11 @@ class SystemGitMirror implements Mirror {
       this.#tips.delete(name);
       this.#tips.set(name, commit);
     }
+    for (const oldest of this.#tips.keys()) {
+      if (this.#tips.size <= limits.tipsKeptMax) break;
+      this.#tips.delete(oldest);
+      this.#unsaved.delete(oldest);
+    }
     if (++this.#fetches % (this.#options.fetchesBetweenMaintenance ?? limits.fetchesBetweenMaintenance) === 0) await this.#maintain();
     return found;
   }
