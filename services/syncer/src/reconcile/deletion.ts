@@ -31,7 +31,7 @@ const resourcesFinalizer = 'resources-finalizer.argocd.argoproj.io';
 export async function reconcileDeletion(entry: Entry, state: Declared, context: ReconcileContext): Promise<void> {
   const finalizer = entry.resource.metadata.finalizers?.find((name) => name === resourcesFinalizer || name.startsWith(`${resourcesFinalizer}/`));
   const cascade = entry.isPresent && finalizer !== undefined;
-  if (entry.isPresent && !cascade) return;
+  if (entry.isPresent && !cascade) return tell(entry, state, hookFinalizers(entry));
   if (cascade && isElsewhere(entry)) return removeFinalizers(entry, isArgoFinalizer, context);
   if (cascade) {
     const kinds = [...(state.comparison?.resources ?? []), ...(state.operation?.results ?? [])].map(
@@ -114,6 +114,15 @@ async function tell(entry: Entry, { comparison, failure }: Declared, waitsFor: r
   const others = comparison.conditions.filter(({ type }) => type !== deletionWarning);
   const conditions: ApplicationCondition[] = [...others, ...waitsFor.map((message) => ({ type: deletionWarning, message }))];
   await entry.log.execute([{ type: 'RecordComparison', comparison: { ...comparison, conditions }, drift: [] }]);
+}
+
+/** Argo CD's finalizers for hooks that this version doesn't run: only a person knows whether their work is done (argocd-compat B031). */
+function hookFinalizers({ resource }: Entry): string[] {
+  const kept = resource.metadata.finalizers?.filter((name) => /^(pre|post)-delete-finalizer\.argocd\.argoproj\.io(\/|$)/.test(name)) ?? [];
+  if (kept.length === 0) return [];
+  return [
+    `the deletion waits for ${kept.join(', ')}: hooks of deletions are not run by this version; do their work, then take these finalizers off the Application`,
+  ];
 }
 
 /** Absence is never guessed: what of this kind is still there is not known. Undefined: its first list is on its way. */
