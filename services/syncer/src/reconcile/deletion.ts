@@ -29,7 +29,7 @@ const resourcesFinalizer = 'resources-finalizer.argocd.argoproj.io';
  * wave after the one before has gone; without it they stay as they are.
  */
 export async function reconcileDeletion(entry: Entry, state: Declared, context: ReconcileContext): Promise<void> {
-  const finalizer = entry.resource.metadata.finalizers?.find((name) => name === resourcesFinalizer || name.startsWith(`${resourcesFinalizer}/`));
+  const finalizer = entry.resource.metadata.finalizers?.find(isResourcesFinalizer);
   const cascade = entry.isPresent && finalizer !== undefined;
   if (entry.isPresent && !cascade) return tell(entry, state, hookFinalizers(entry));
   if (cascade && isElsewhere(entry)) return removeFinalizers(entry, isArgoFinalizer, context);
@@ -70,8 +70,12 @@ function isElsewhere({ resource }: Entry): boolean {
   }
 }
 
-/** Those that let an Application wait for its objects or for hooks. */
-const isArgoFinalizer = (name: string): boolean => /^(resources|(pre|post)-delete)-finalizer\.argocd\.argoproj\.io(\/|$)/.test(name);
+/** Those that let an Application wait for hooks of its deletion. */
+const isHookFinalizer = (name: string): boolean => /^(pre|post)-delete-finalizer\.argocd\.argoproj\.io(\/|$)/.test(name);
+
+const isResourcesFinalizer = (name: string): boolean => name === resourcesFinalizer || name.startsWith(`${resourcesFinalizer}/`);
+
+const isArgoFinalizer = (name: string): boolean => isResourcesFinalizer(name) || isHookFinalizer(name);
 
 /**
  * What goes with the Application: neither itself (where it is one of its own objects, it would wait for itself), nor
@@ -118,7 +122,7 @@ async function tell(entry: Entry, { comparison, failure }: Declared, waitsFor: r
 
 /** Argo CD's finalizers for hooks that this version doesn't run: only a person knows whether their work is done (argocd-compat B031). */
 function hookFinalizers({ resource }: Entry): string[] {
-  const kept = resource.metadata.finalizers?.filter((name) => /^(pre|post)-delete-finalizer\.argocd\.argoproj\.io(\/|$)/.test(name)) ?? [];
+  const kept = resource.metadata.finalizers?.filter(isHookFinalizer) ?? [];
   if (kept.length === 0) return [];
   return [
     `the deletion waits for ${kept.join(', ')}: hooks of deletions are not run by this version; do their work, then take these finalizers off the Application`,

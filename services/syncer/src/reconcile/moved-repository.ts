@@ -51,13 +51,13 @@ export function makeMovedRepositories(parts: MovedRepositoriesParts): MovedRepos
 
   const goThrough = async (repository: string, correlation: string): Promise<void> => {
     const entries = subscriptions.of(repository).flatMap((key) => applications.get(key) ?? []);
-    const unmoved = new Map<string, Unmoved[]>();
+    const unmoved: Unmoved[] = [];
     for (const entry of entries) {
       const one = entries.length > limits.pointersAtOnceMax ? settled(entry, repository, world) : undefined;
       if (one === undefined) wakeFor(entry, correlation);
-      else unmoved.set(one.target.commit, [...(unmoved.get(one.target.commit) ?? []), one]);
+      else unmoved.push(one);
     }
-    for (const those of unmoved.values()) {
+    for (const those of Map.groupBy(unmoved, ({ target }) => target.commit).values()) {
       for (let from = 0; from < those.length; from += limits.recalledAtOnceMax) await recall(those.slice(from, from + limits.recalledAtOnceMax), correlation);
     }
   };

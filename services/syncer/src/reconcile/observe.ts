@@ -14,9 +14,9 @@ import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
 
 /**
- * Makes sure that everything of this application is known: the kinds it wants, those it had, and namespaces. Kinds
- * that the cluster doesn't have are noted. Throws `permission-denied` for a manifest that we may not watch, and `cluster-unreachable` while a kind's state is in doubt:
- * absence is never guessed.
+ * Makes sure that everything of this application is known: the kinds it wants, those it had, and namespaces. Kinds that the
+ * cluster doesn't have are noted. Throws `permission-denied` for a manifest that we may not watch, `unavailable` for one whose
+ * API can't be reached or listed, and `cluster-unreachable` while a first list isn't complete: absence is never guessed.
  */
 export async function watchEverythingOf(
   entry: Entry,
