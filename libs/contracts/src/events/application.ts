@@ -18,6 +18,7 @@ export type SyncStatusCode = 'Synced' | 'OutOfSync' | 'Unknown';
 export type HealthStatusCode = 'Healthy' | 'Suspended' | 'Progressing' | 'Missing' | 'Degraded' | 'Unknown';
 export type OperationPhase = 'Running' | 'Terminating' | 'Succeeded' | 'Failed' | 'Error';
 export type SyncPhase = 'PreSync' | 'Sync' | 'PostSync' | 'SyncFail';
+export type DeletionHookPhase = 'PreDelete' | 'PostDelete';
 export type ResultCode = 'Synced' | 'SyncFailed' | 'Pruned' | 'PruneSkipped';
 export type SourceType = 'Directory' | 'Kustomize' | 'Helm';
 export type SyncTrigger = 'automated' | 'self-heal' | 'manual';
@@ -92,6 +93,12 @@ export interface FieldOwnership {
   at?: string;
 }
 
+/** What became of a hook of a deletion. */
+export interface DeletionHookResult extends ResourceRef {
+  status: 'Succeeded' | 'Failed';
+  message: string;
+}
+
 /** A step of a sync as its start records it. */
 export interface SyncStepHead {
   phase: SyncPhase;
@@ -111,6 +118,8 @@ export type ApplicationEvent =
   | { type: 'ApplicationDeleted'; data: { cascaded: boolean } }
   /** The deletion of the Application and, if cascading, of its objects began. */
   | { type: 'ApplicationDeletionStarted'; data: { cascade: boolean; resources: number } }
+  /** A wave of hooks of the deletion is over. `retryAt`: one of them failed, and what failed runs again then. */
+  | { type: 'DeletionHooksEnded'; data: { phase: DeletionHookPhase; wave: number; hooks: DeletionHookResult[]; retryAt?: string } }
   /**
    * A share of a comparison that one event has no room for: the objects that are judged otherwise than before, and the keys
    * of those that are no longer part of it. The ApplicationCompared that it belongs to follows in the same append.

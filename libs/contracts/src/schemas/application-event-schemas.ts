@@ -56,6 +56,12 @@ export const applicationEventSchemas = {
   }),
   ApplicationDeleted: z.object({ cascaded: z.boolean() }),
   ApplicationDeletionStarted: z.object({ cascade: z.boolean(), resources: z.number() }),
+  DeletionHooksEnded: z.object({
+    phase: z.enum(['PreDelete', 'PostDelete']),
+    wave: z.number(),
+    hooks: z.array(resourceRef.extend({ status: z.enum(['Succeeded', 'Failed']), message: z.string() })),
+    retryAt: z.string().optional(),
+  }),
   ResourcesCompared: z.object({ revision: z.string(), resources: z.array(resourceComparison), gone: z.array(z.string()) }),
   ApplicationCompared: z.object({
     revision: z.string(),

@@ -40,6 +40,7 @@ const types: Readonly<Record<ApplicationEventType, true>> = {
   ApplicationDeclared: true,
   ApplicationDeleted: true,
   ApplicationDeletionStarted: true,
+  DeletionHooksEnded: true,
   ApplicationCompared: true,
   ResourcesCompared: true,
   ComparisonFailed: true,

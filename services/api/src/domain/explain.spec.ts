@@ -46,6 +46,11 @@ const declared = (automated?: Automated): ApplicationEvent => ({
 });
 const web: ResourceComparison = { group: 'apps', version: 'v1', kind: 'Deployment', namespace: 'default', name: 'web', status: 'Synced' };
 const service: ResourceComparison = { group: '', version: 'v1', kind: 'Service', namespace: 'default', name: 'web', status: 'Synced' };
+const hooksEnded = (retryAt?: string): ApplicationEvent => {
+  const [status, message] = retryAt === undefined ? (['Succeeded', 'succeeded'] as const) : (['Failed', 'it has reached its backoff limit'] as const);
+  const backup = { group: 'batch', version: 'v1', kind: 'Job', namespace: 'default', name: 'backup', status, message };
+  return { type: 'DeletionHooksEnded', data: { phase: 'PreDelete', wave: 0, hooks: [backup], ...(retryAt === undefined ? {} : { retryAt }) } };
+};
 const off = (resource: ResourceComparison): ResourceComparison => ({ ...resource, status: 'OutOfSync' });
 const extra = (resource: ResourceComparison): ResourceComparison => ({ ...off(resource), requiresPruning: true });
 const compared = (
@@ -311,6 +316,18 @@ const cases: [what: string, events: ApplicationEvent[], sentence: string, next: 
     'being deleted',
     [declared(), compared([web]), { type: 'ApplicationDeletionStarted', data: { cascade: true, resources: 2 } }],
     'Being deleted since 12:02 UTC, together with its 2 objects.',
+    /finalizer/,
+  ],
+  [
+    'being deleted, with a hook that fails',
+    [declared(), { type: 'ApplicationDeletionStarted', data: { cascade: true, resources: 2 } }, hooksEnded('2030-01-01T12:05:00Z')],
+    'Being deleted since 12:01 UTC, and blocked by its PreDelete hook Job backup, which is tried again at 12:05 UTC: it has reached its backoff limit.',
+    /DeletionError/,
+  ],
+  [
+    'being deleted, with a hook that failed at first',
+    [declared(), { type: 'ApplicationDeletionStarted', data: { cascade: true, resources: 2 } }, hooksEnded('2030-01-01T12:05:00Z'), hooksEnded()],
+    'Being deleted since 12:01 UTC, together with its 2 objects.',
     /finalizer/,
   ],
   [

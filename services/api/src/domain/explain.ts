@@ -30,11 +30,22 @@ export function explain(story: Story, surroundings: Surroundings, now: number): 
   return { sentence: answer.sentence, chain: chainOf(story, surroundings), next: answer.next };
 }
 
-function ofDeletion({ deletion, gone }: Story, now: number): Answer | undefined {
+function ofDeletion({ deletion, deletionHooks, gone }: Story, now: number): Answer | undefined {
   if (gone !== undefined) return { sentence: `Deleted at ${clockTime(gone.time, now)}.`, next: 'Nothing: it is gone.' };
   if (deletion === undefined) return undefined;
   const { cascade, resources } = deletion.what;
   const since = `Being deleted since ${clockTime(deletion.time, now)}`;
+  if (deletionHooks !== undefined) {
+    const { phase, hooks, retryAt = '' } = deletionHooks.what;
+    const failed = hooks.find(({ status }) => status === 'Failed');
+    const what = failed === undefined ? '' : ` ${failed.kind} ${failed.name}`;
+    return {
+      sentence: sentence(
+        `${since}, and blocked by its ${phase} hook${what}, which is tried again at ${clockTime(retryAt, now)}: ${failed?.message ?? 'it failed'}`,
+      ),
+      next: `Look at the log of the hook. To go on without it, take its finalizer off the Application; its condition DeletionError names it.`,
+    };
+  }
   if (!cascade) return { sentence: `${since}; its objects stay in the cluster.`, next: 'Nothing: it is gone in a moment.' };
   return {
     sentence: `${since}, together with its ${count(resources, 'object')}.`,

@@ -30,6 +30,8 @@ export interface Story {
   skipped?: Told<DataOf<'AutoSyncSkipped'>>;
   operation?: OperationStory;
   deletion?: Told<DataOf<'ApplicationDeletionStarted'>>;
+  /** Hooks of the deletion that failed and run again. */
+  deletionHooks?: Told<DataOf<'DeletionHooksEnded'>>;
   gone?: Told;
 }
 
@@ -75,6 +77,10 @@ export function tell(story: Story, recorded: RecordedEvent): Story {
       return { ...next, skipped: told(event.data) };
     case 'ApplicationDeletionStarted':
       return { ...next, deletion: told(event.data) };
+    case 'DeletionHooksEnded': {
+      const { deletionHooks: _, ...rest } = next;
+      return event.data.retryAt === undefined ? rest : { ...rest, deletionHooks: told({ ...event.data, hooks: event.data.hooks.slice(0, objectsKept) }) };
+    }
     case 'ApplicationDeleted':
       return { ...next, gone: told(null) };
     default:

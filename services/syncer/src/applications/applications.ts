@@ -140,7 +140,8 @@ export class Applications {
   #endUnclaimed(): void {
     for (const [stream, folded] of this.#unclaimed) {
       const id = parseApplicationStream(stream);
-      if (id !== undefined && folded.state.status === 'declared') this.#end(new ApplicationLog(id, folded, this.#options.logOptions), folded.state.isDeleting);
+      if (id !== undefined && folded.state.status === 'declared')
+        this.#end(new ApplicationLog(id, folded, this.#options.logOptions), folded.state.deletion?.cascade === true);
     }
     this.#unclaimed.clear();
   }

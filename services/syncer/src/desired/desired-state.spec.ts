@@ -60,24 +60,6 @@ it('has hooks beside what is compared, and neither what is skipped nor hooks tha
   expect([...byKey.keys()]).toEqual(['/ConfigMap//resource', '/ConfigMap//crd']);
 });
 
-it('says of hooks of the deletion that nobody runs them', async () => {
-  const hooks: [string, string][] = [
-    ['PreDelete', 'argocd.argoproj.io/hook'],
-    ['PreSync,PostDelete', 'argocd.argoproj.io/hook'],
-    ['pre-delete', 'helm.sh/hook'],
-    ['PreSync', 'argocd.argoproj.io/hook'],
-  ];
-  const objects = hooks.map(([value, annotation], index) => ({
-    manifest: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `h${index}`, annotations: { [annotation]: value } } },
-  }));
-  const { warnings } = await loaded(canonicalJson({ version: 1, sourceType: 'Directory', objects }));
-  expect(warnings.map(({ type, message }) => `${type}: ${message.replace(/,.*/, '')}`)).toEqual([
-    'ComparisonWarning: ConfigMap h0 is a hook of PreDelete',
-    'ComparisonWarning: ConfigMap h1 is a hook of PostDelete',
-    'ComparisonWarning: ConfigMap h2 is a hook of PreDelete',
-  ]);
-});
-
 const setOf = (count: number, annotations: (index: number) => Record<string, string>): string =>
   canonicalJson({
     version: 1,

@@ -242,20 +242,9 @@ function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery
         type: 'RepeatedResourceWarning',
         message: `Resource ${resourceKey(duplicate)} appeared more than once among application resources; the last one is used.`,
       })),
-      ...[...rules.problems, ...hooksOfDeletion(objects)].slice(0, limits.warningsShownMax).map((message) => ({ type: 'ComparisonWarning', message })),
+      ...rules.problems.slice(0, limits.warningsShownMax).map((message) => ({ type: 'ComparisonWarning', message })),
     ],
   };
-}
-
-/** Nobody should find out at the deletion that what was to run before it did not (argocd-compat B031). */
-function hooksOfDeletion(objects: readonly DesiredObject[]): string[] {
-  return objects.flatMap(({ object, hookPhases }) => {
-    const phases = hookPhases.filter((phase) => phase === 'PreDelete' || phase === 'PostDelete');
-    const name = object.metadata.name ?? object.metadata.generateName ?? '';
-    return phases.length === 0
-      ? []
-      : [`${object.kind} ${name} is a hook of ${phases.join(' and ')}, which this version does not run: do its work before you delete the application`];
-  });
 }
 
 /** Enough to find the file of an object again after it was prepared. */

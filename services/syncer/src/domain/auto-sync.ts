@@ -18,7 +18,7 @@ export function decideAutoSync(command: AutoSync, state: Declared): ApplicationE
   const automated = command.policy?.automated;
   const renewed = renewal(command, state);
   if (renewed !== undefined) return renewed;
-  if (automated === undefined || automated.enabled === false || state.isDeleting || comparison === undefined) return [];
+  if (automated === undefined || automated.enabled === false || state.deletion !== undefined || comparison === undefined) return [];
   if (comparison.status !== 'OutOfSync') return [];
 
   const prune = automated.prune === true;
@@ -49,9 +49,10 @@ export function decideAutoSync(command: AutoSync, state: Declared): ApplicationE
  * `retry.refresh` of a sync that somebody asked for (argocd-compat B094): a newer commit takes the place of one that waits
  * for its next try, as the same request with the tries that are left. Undefined: there is none such, or no such commit.
  */
-function renewal({ operationId, policy }: AutoSync, { operation, comparison, isDeleting }: Declared): ApplicationEvent[] | undefined {
+function renewal({ operationId, policy }: AutoSync, { operation, comparison, deletion }: Declared): ApplicationEvent[] | undefined {
   if (operation?.phase !== 'Running' || operation.renewable === undefined || operation.retryAt === undefined) return undefined;
-  if (isDeleting || operation.isTerminating === true || comparison === undefined || comparison.manifestSet === operation.manifestSet) return undefined;
+  if (deletion !== undefined || operation.isTerminating === true || comparison === undefined || comparison.manifestSet === operation.manifestSet)
+    return undefined;
   const { prune, resources } = operation.operation;
   const isGuarded = prune === true && resources === undefined && policy?.automated?.allowEmpty !== true;
   if (isGuarded && wouldPruneEverything(comparison.resources)) return undefined;
@@ -79,7 +80,7 @@ function renewal({ operationId, policy }: AutoSync, { operation, comparison, isD
 export function decideHealLastGood(command: Extract<ApplicationCommand, { type: 'HealLastGood' }>, state: Declared): ApplicationEvent[] {
   const automated = command.policy?.automated;
   const { comparison, operation } = state;
-  if (automated?.selfHeal !== true || automated.enabled === false || state.isDeleting || comparison === undefined) return [];
+  if (automated?.selfHeal !== true || automated.enabled === false || state.deletion !== undefined || comparison === undefined) return [];
   if (command.drift.length === 0 || isSyncing(operation) || nextHealAt(state.heals) > command.now) return [];
   return [
     { type: 'DriftDetected', data: driftData(comparison.revision, command.drift) },

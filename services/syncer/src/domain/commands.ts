@@ -1,6 +1,8 @@
 import type {
   ApplicationId,
   ApplicationSpec,
+  DeletionHookPhase,
+  DeletionHookResult,
   DriftedResource,
   HealthStatusCode,
   OperationInfo,
@@ -68,6 +70,8 @@ export type ApplicationCommand =
   /** A request of the cluster's former owner landed after the take-over. */
   | { type: 'RecordLateWrite'; resource: ResourceRef; resourceVersion: string; epoch: number }
   | { type: 'StartDeletion'; cascade: boolean; resources: number }
+  /** All hooks of this wave have ended, or one has failed. */
+  | { type: 'EndDeletionHooks'; phase: DeletionHookPhase; wave: number; hooks: readonly DeletionHookResult[]; now: number }
   | { type: 'ForgetApplication'; cascaded: boolean };
 
 /** Health that the end of a sync waits for. */

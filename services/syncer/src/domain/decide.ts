@@ -1,9 +1,12 @@
 import type { ApplicationEvent, ResourceHealth } from '@plumbline/contracts';
 import { canonicalJson, resourceChanges, resourceRefKey } from '@plumbline/contracts';
+import { limits } from '../limits.ts';
+import { backoffOf, retryDelayMs } from './backoff.ts';
 import { decideAutoSync, decideHealLastGood } from './auto-sync.ts';
 import type { ApplicationCommand } from './commands.ts';
 import { completeStep, failSync, judgeHealth, requestConfirmation, requestSync, runningOperation, startSync, terminateSync } from './decide-sync.ts';
-import { comparisonEvents, driftData, healthEvents } from './parts.ts';
+import { hookWave } from './deletion.ts';
+import { comparisonEvents, driftData, healthEvents, shortened, thoseThatFit } from './parts.ts';
 import type { ApplicationState, Comparison, Declared } from './state.ts';
 import { isAboutNamespace, isSyncing } from './state.ts';
 
@@ -46,7 +49,9 @@ export function decide(command: ApplicationCommand, state: ApplicationState): Ap
       return [{ type: 'LateWriteDetected', data: { resource, resourceVersion, epoch } }];
     }
     case 'StartDeletion':
-      return state.isDeleting ? [] : [{ type: 'ApplicationDeletionStarted', data: { cascade: command.cascade, resources: command.resources } }];
+      return state.deletion !== undefined ? [] : [{ type: 'ApplicationDeletionStarted', data: { cascade: command.cascade, resources: command.resources } }];
+    case 'EndDeletionHooks':
+      return endDeletionHooks(command, state);
     case 'ForgetApplication':
       return [{ type: 'ApplicationDeleted', data: { cascaded: command.cascaded } }];
     default:
@@ -86,6 +91,16 @@ function sameFailure(state: Declared, command: Command<'RecordComparisonFailure'
   if (failure === undefined) return false;
   const { condition, code, message, revision } = command.failure;
   return failure.condition === condition && failure.code === code && failure.message === message && failure.revision === revision;
+}
+
+function endDeletionHooks({ phase, wave, hooks, now }: Command<'EndDeletionHooks'>, { deletion }: Declared): ApplicationEvent[] {
+  if (deletion === undefined || deletion.ended.includes(hookWave(phase, wave))) return [];
+  const failedFirst = [...hooks].sort((a, b) => Number(a.status === 'Succeeded') - Number(b.status === 'Succeeded'));
+  const short = failedFirst.map((hook) => ({ ...hook, message: shortened(hook.message) }));
+  const data = { phase, wave, hooks: thoseThatFit(short, limits.listInEventBytesMax) };
+  if (hooks.every(({ status }) => status === 'Succeeded')) return [{ type: 'DeletionHooksEnded', data }];
+  const retryAt = now + retryDelayMs(backoffOf(undefined), deletion.failures + 1);
+  return [{ type: 'DeletionHooksEnded', data: { ...data, retryAt: new Date(retryAt).toISOString() } }];
 }
 
 function recordHealth(command: Command<'RecordHealth'>, state: Declared): ApplicationEvent[] {

@@ -5,7 +5,7 @@ import type { ApplicationState } from './state.ts';
 export interface WakeCommand {
   type: 'Wake';
   /** What it waits for; one timer of each kind. */
-  key: 'retry-sync' | 'self-heal' | 'await-health';
+  key: 'retry-sync' | 'self-heal' | 'await-health' | 'retry-deletion';
   /** Milliseconds since the epoch. */
   wakeAt: number;
 }
@@ -16,7 +16,8 @@ export interface WakeCommand {
  */
 export function react(state: ApplicationState): WakeCommand[] {
   if (state.status !== 'declared') return [];
-  const { operation, heals, comparison, failure } = state;
+  const { operation, heals, comparison, failure, deletion } = state;
+  if (deletion !== undefined) return deletion.retry === undefined ? [] : [{ type: 'Wake', key: 'retry-deletion', wakeAt: Date.parse(deletion.retry.at) }];
   if (operation?.phase === 'Running') {
     const { retryAt, healthUntil } = operation;
     if (retryAt !== undefined) return [{ type: 'Wake', key: 'retry-sync', wakeAt: Date.parse(retryAt) }];

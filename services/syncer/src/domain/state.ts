@@ -18,6 +18,8 @@ import type {
   SyncTrigger,
 } from '@plumbline/contracts';
 import { mergeResources, resourceRefKey } from '@plumbline/contracts';
+import type { DeletionRecord } from './deletion.ts';
+import { hookWave } from './deletion.ts';
 
 /** What the log says of one application. Everything else (live objects, manifests) is read anew each time. */
 export type ApplicationState = { status: 'unseen' } | Declared | { status: 'deleted' };
@@ -44,7 +46,8 @@ export interface Declared {
   skipped?: { revision: string; code: string; message: string };
   /** Starts of the latest self-heals, newest last: a fight over a field backs off. */
   heals: readonly string[];
-  isDeleting: boolean;
+  /** It is being deleted. */
+  deletion?: DeletionRecord;
 }
 
 /** Type of the condition that says of which kind the cluster has none. */
@@ -124,7 +127,9 @@ export function evolve(state: ApplicationState, recorded: RecordedEvent): Applic
   if (state.status !== 'declared') return state;
   switch (event.type) {
     case 'ApplicationDeletionStarted':
-      return { ...state, isDeleting: true };
+      return { ...state, deletion: { cascade: event.data.cascade, ended: [], failures: 0 } };
+    case 'DeletionHooksEnded':
+      return state.deletion === undefined ? state : { ...state, deletion: evolveDeletion(state.deletion, event.data) };
     case 'ResourcesCompared':
       return { ...state, comparing: mergeResources(state.comparing ?? state.comparison?.resources ?? [], event.data) };
     case 'ApplicationCompared': {
@@ -154,7 +159,15 @@ function declare(state: ApplicationState, data: Extract<ApplicationEvent, { type
   const { namespace, name, uid, project, spec, specHash, sealedSpec } = data;
   const declared = { status: 'declared' as const, id: { namespace, name, uid }, project, spec, specHash, sealedSpec };
   if (state.status === 'declared') return { ...state, ...declared };
-  return { ...declared, health: { status: 'Unknown', resources: {} }, heals: [], isDeleting: false };
+  return { ...declared, health: { status: 'Unknown', resources: {} }, heals: [] };
+}
+
+function evolveDeletion(deletion: DeletionRecord, data: Extract<ApplicationEvent, { type: 'DeletionHooksEnded' }>['data']): DeletionRecord {
+  const { retry: _, ...rest } = deletion;
+  const { phase, wave, hooks, retryAt } = data;
+  if (retryAt === undefined) return { ...rest, ended: [...rest.ended, hookWave(phase, wave)] };
+  const failed = hooks.filter(({ status }) => status === 'Failed').map(({ kind, name, message }) => `${kind} ${name}: ${message}`);
+  return { ...rest, failures: rest.failures + 1, retry: { at: retryAt, message: `${phase} hook failed: ${failed.join('; ')}` } };
 }
 
 function evolveHealth(health: Declared['health'], data: Extract<ApplicationEvent, { type: 'HealthChanged' }>['data']): Declared['health'] {

@@ -1,7 +1,7 @@
 import type { KubeObject } from '@plumbline/manifests';
 import { expect, test } from 'vitest';
 import { limits } from '../limits.ts';
-import { doubtedKind, unconfirmedDeletion, whatStays } from './deletion.ts';
+import { doubtedKind, unconfirmedDeletion, whatStays } from './deletion-conditions.ts';
 
 const now = Date.parse('2030-01-01T00:01:00Z');
 const object = (name: string, finalizers: string[], deletionTimestamp?: string): KubeObject => ({

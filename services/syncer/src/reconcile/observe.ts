@@ -2,7 +2,7 @@ import type { Application } from '@plumbline/contracts';
 import { AppError, inClusterName, inClusterServer, projectOf } from '@plumbline/contracts';
 import type { Discovery } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { groupVersionKind, managingInstance, parseResourceKey, resourceIdOf, resourceKey } from '@plumbline/manifests';
+import { classify, groupVersionKind, managingInstance, parseResourceKey, resourceIdOf, resourceKey } from '@plumbline/manifests';
 import { permitsObject } from '@plumbline/policy';
 import type { DesiredState } from '../desired/desired-object.ts';
 import { unknownKindsOf } from '../desired/unknown-kinds.ts';
@@ -119,13 +119,16 @@ export function extraObjects(entry: Entry, desired: DesiredState, cluster: Clust
   const extra: KubeObject[] = [];
   for (const key of cluster.managedBy(entry.instance)) {
     const object = cluster.state.row(key)?.object;
-    if (object === undefined || desired.byKey.has(key) || managingInstance(object) !== entry.instance) continue;
+    if (object === undefined || desired.byKey.has(key) || managingInstance(object) !== entry.instance || isHook(object)) continue;
     if (object.metadata.deletionTimestamp !== undefined || desired.objects.some((other) => other.key === key)) continue;
     if (isInDoubt(key, cluster)) continue;
     extra.push(object);
   }
   return extra.sort((a, b) => resourceKey(resourceIdOf(a)).localeCompare(resourceKey(resourceIdOf(b))));
 }
+
+/** A hook is gone when its delete policy says so, not when no manifest has it any more (argocd-compat B061). */
+const isHook = (object: KubeObject): boolean => classify(object).type !== 'resource';
 
 /** Whether an object's kind is namespaced, as the cluster says; for a kind that it doesn't know yet, as the object says. */
 export function namespacedBy(discovery: Discovery): (object: KubeObject) => boolean {
@@ -139,7 +142,7 @@ export function namespacedBy(discovery: Discovery): (object: KubeObject) => bool
 export function lingeringObjects(entry: Entry, desired: DesiredState, cluster: Cluster): KubeObject[] {
   return [...cluster.managedBy(entry.instance)].flatMap((key) => {
     const object = cluster.state.row(key)?.object;
-    return object?.metadata.deletionTimestamp === undefined || desired.byKey.has(key) || isInDoubt(key, cluster) ? [] : [object];
+    return object?.metadata.deletionTimestamp === undefined || desired.byKey.has(key) || isHook(object) || isInDoubt(key, cluster) ? [] : [object];
   });
 }
 

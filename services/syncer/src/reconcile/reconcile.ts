@@ -5,6 +5,7 @@ import type { DesiredState } from '../desired/desired-object.ts';
 import type { Target } from '../desired/desired-state.ts';
 import { renderQuestion } from '../desired/desired-state.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
+import { withHookFinalizers } from '../domain/deletion.ts';
 import { redactSpec } from '../domain/redact.ts';
 import { limits } from '../limits.ts';
 import type { Declared } from '../domain/state.ts';
@@ -16,6 +17,7 @@ import type { ReconcileContext, Why } from './context.ts';
 import { reconcileDeletion } from './deletion.ts';
 import type { Entry } from './entry.ts';
 import { declaredState, isLeftAlone, refreshAnnotation } from './entry.ts';
+import { changeFinalizers } from './finalizers.ts';
 import { watchEverythingOf } from './observe.ts';
 import { advanceOperation } from './run-operation.ts';
 import { endTerminated, overdueOf, stopHooks, terminationOf } from './terminate.ts';
@@ -74,9 +76,16 @@ async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why):
     if (failure.retry === 'later') throw failure;
     return failComparison(entry, context, { error: failure, condition: 'ComparisonError', revision: target.commit }, why);
   }
+  await keepHookFinalizers(entry, desired, context);
   await adoptOperation(entry, desired, target, context);
   const compared = await compareNow(entry, desired, target.commit, context, isHasty(entry, desired));
   await decideAndSync(entry, { desired, compared, target }, context, why);
+}
+
+/** An Application whose manifests have hooks of its deletion waits for them: its finalizers say so (argocd-compat B031). */
+function keepHookFinalizers(entry: Entry, { objects }: DesiredState, context: ReconcileContext): Promise<void> {
+  const phases = new Set(objects.flatMap(({ hookPhases }) => hookPhases));
+  return changeFinalizers(entry, (finalizers) => withHookFinalizers(finalizers, phases), context.cluster.kube);
 }
 
 /**

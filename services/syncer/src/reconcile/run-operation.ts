@@ -1,25 +1,23 @@
 import type { ResourceResult } from '@plumbline/contracts';
-import type { Discovery } from '@plumbline/kube';
-import type { ApplicationSyncOptions, KubeObject, Step } from '@plumbline/manifests';
-import { annotation, applicationSyncOptions, resourceIdOf, resourceKey } from '@plumbline/manifests';
+import type { Step } from '@plumbline/manifests';
+import { applicationSyncOptions } from '@plumbline/manifests';
 import type { ApplicationCommand, AwaitedHealth } from '../domain/commands.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { isSyncing } from '../domain/state.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
-import { unknownKind } from '../desired/unknown-kinds.ts';
 import { healthTimeoutMs, syncSettings } from '../settings/sync-settings.ts';
 import { createdNamespace } from '../sync/created-namespace.ts';
 import { doStep } from '../sync/do-step.ts';
 import { endedHooks, heldHooks, releaseHook, removeHook } from '../sync/hooks.ts';
-import type { StepContext } from '../sync/step-context.ts';
 import type { Plan } from '../sync/operation.ts';
-import { appliedHealth, desiredIndex, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from '../sync/operation.ts';
+import { appliedHealth, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from '../sync/operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
 import type { ReconcileContext, Why } from './context.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
+import { prunable, watchEverythingOf } from './observe.ts';
+import { liveIn, stepContextOf } from './step-context.ts';
 import { untilTerminated } from './terminate.ts';
-import { namespacedBy, projectVerdict, prunable, watchEverythingOf } from './observe.ts';
 
 /**
  * Executes the commands and then moves the running operation, if there is one, as far as it goes without waiting: each
@@ -90,11 +88,6 @@ function awaited(entry: Entry, desired: DesiredState, operation: OperationRecord
   if (operation.operation.dryRun === true || operation.trigger === 'self-heal' || timeoutMs === 0) return undefined;
   return { ...appliedHealth(operation, desired, { live: liveIn(context), settings }), timeoutMs };
 }
-
-const liveIn =
-  ({ cluster }: ReconcileContext) =>
-  (key: string): KubeObject | undefined =>
-    cluster.state.row(key)?.object;
 
 /** The operation that would run once these commands are executed. */
 function runningAfter(entry: Entry, commands: readonly ApplicationCommand[]): OperationRecord | undefined {
@@ -177,40 +170,15 @@ async function applyOnce(
   const discovery = await context.cluster.kube.discover();
   const rehearsed = `${operation.operationId} ${operation.attempt}`;
   const outcome = await untilTerminated(entry, (assertNotTerminated) => {
-    const stepContext = stepContextOf(entry, desired, { operation, options, discovery, assertNotTerminated }, context);
+    const assertOwner = (): void => {
+      context.assertOwner();
+      assertNotTerminated();
+    };
+    const stepContext = stepContextOf(entry, desired, { operation, options, discovery, assertOwner }, context);
     return doStep(step, { steps, namespace, isRehearsed: entry.rehearsed === rehearsed, rehearsed: () => (entry.rehearsed = rehearsed) }, stepContext);
   });
   if (outcome.waiting === undefined) entry.applied = { step: name, outcome };
   return outcome;
-}
-
-function stepContextOf(
-  entry: Entry,
-  desired: DesiredState,
-  given: { operation: OperationRecord; options: ApplicationSyncOptions; discovery: Discovery; assertNotTerminated(): void },
-  context: ReconcileContext,
-): StepContext {
-  const { cluster, judge, world } = context;
-  const approvedAt = entry.resource.metadata.annotations?.[annotation.deletionApproved];
-  return {
-    kube: cluster.kube,
-    judge,
-    operation: given.operation,
-    instance: entry.instance,
-    options: given.options,
-    ...(approvedAt === undefined ? {} : { deletionApprovedAt: approvedAt }),
-    desired: desiredIndex(desired, given.options),
-    live: liveIn(context),
-    exists: (key) => cluster.state.row(key) !== undefined,
-    forbidden: projectVerdict(entry.resource, world, namespacedBy(given.discovery)),
-    unknownKind: (object) => unknownKind(desired.byKey.get(resourceKey(resourceIdOf(object))) ?? { object }, entry.unknownKinds ?? new Set()),
-    isApplication: context.isApplication,
-    assertOwner() {
-      context.assertOwner();
-      given.assertNotTerminated();
-    },
-    observe: (object) => cluster.state.observe(object),
-  };
 }
 
 /** Hooks whose operation has ended go, as their delete policies say; the finalizer of the others goes when their end is recorded. */

@@ -24,7 +24,11 @@ export function makeSweep({ applications, wakeups, wake, everyMs }: SweepParts):
     for (const entry of applications.all()) {
       const state = declaredState(entry);
       const isUnsettled =
-        state === undefined || state.operation?.phase === 'Running' || state.failure !== undefined || state.isDeleting || state.comparison?.status !== 'Synced';
+        state === undefined ||
+        state.operation?.phase === 'Running' ||
+        state.failure !== undefined ||
+        state.deletion !== undefined ||
+        state.comparison?.status !== 'Synced';
       const isItsTurn = index++ % sweepsPerRound === sweep % sweepsPerRound;
       if (isItsTurn) entry.recordsPointer = true;
       wakeups.arrange(entry.key, entry.log.state);

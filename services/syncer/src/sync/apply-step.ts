@@ -95,7 +95,7 @@ function byKind(objects: readonly PlannedObject[]): PlannedObject[][] {
 async function apply({ object, isHook }: PlannedObject, step: Step, context: StepContext): Promise<Outcome | undefined> {
   const { operation, judge, kube } = context;
   const wanted = context.desired(object);
-  const desired = isHook ? markedWithRun(wanted, operation) : wanted;
+  const desired = isHook ? markedWithRun(wanted, context) : wanted;
   const live = context.live(desired.key);
   const isDryRun = operation.operation.dryRun === true;
   const used = images([object]);
@@ -130,7 +130,7 @@ const objectsOf = (step: Step): KubeObject[] => step.objects.map(({ object }) =>
 
 async function tried({ object, isHook }: PlannedObject, live: KubeObject | undefined, step: Step, context: StepContext): Promise<Outcome> {
   const wanted = context.desired(object);
-  const desired = isHook ? markedWithRun(wanted, context.operation) : wanted;
+  const desired = isHook ? markedWithRun(wanted, context) : wanted;
   const name = described(object);
   // It would be deleted first, and the rehearsal has tried how it is made.
   if (isHook && isReplaced(desired, live)) return { status: 'Synced', message: `${name} created (dry run)` };

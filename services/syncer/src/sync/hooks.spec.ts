@@ -1,5 +1,6 @@
 import type { ResourceResult } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
+import { managingInstance } from '@plumbline/manifests';
 import { expect, test } from 'vitest';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
@@ -14,8 +15,14 @@ const job = (more: Partial<KubeObject['metadata']> = {}, status: object = {}): K
   status,
 });
 const made = (at: Partial<OperationRecord>): KubeObject =>
-  markedWithRun({ object: job({ finalizers: ['example.org/own'] }) } as unknown as DesiredObject, { ...operation, ...at }).object;
+  markedWithRun({ object: job({ finalizers: ['example.org/own'] }) } as unknown as DesiredObject, { instance: 'shop', operation: { ...operation, ...at } })
+    .object;
 const result = { group: 'batch', version: 'v1', kind: 'Job', namespace: 'ns', name: 'migrate', hookType: 'PreSync' } as ResourceResult;
+
+// What is left of it goes with its application; nobody would find it otherwise.
+test('a hook says whose it is', () => {
+  expect(managingInstance(made({}))).toBe('shop');
+});
 
 test('a hook carries the finalizer from the beginning, beside its own (B011)', () => {
   expect(made({}).metadata.finalizers).toEqual(['example.org/own', finalizer]);

@@ -1,7 +1,7 @@
 import { AppError, resourceRefKey } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { annotationOf, hasHookFinalizer, health, hookDeletePolicies, hookFinalizer } from '@plumbline/manifests';
+import { annotationOf, hasHookFinalizer, health, hookDeletePolicies, hookFinalizer, track } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
@@ -11,17 +11,20 @@ import { deleteAndWait } from './delete-and-wait.ts';
 /** On each hook: the attempt that made it, so that a syncer that was restarted meanwhile doesn't run it twice. */
 const runAnnotation = 'plumbline.dev/hook-run';
 
-const runOf = ({ operationId, attempt, stepsCompleted }: OperationRecord): string => `${operationId} ${attempt} ${stepsCompleted}`;
+/** Which run of its hooks an operation is at. */
+export type HookRun = Pick<OperationRecord, 'operationId' | 'attempt' | 'stepsCompleted'>;
 
-export const isOfThisRun = (live: KubeObject | undefined, operation: OperationRecord): boolean =>
+const runOf = ({ operationId, attempt, stepsCompleted }: HookRun): string => `${operationId} ${attempt} ${stepsCompleted}`;
+
+export const isOfThisRun = (live: KubeObject | undefined, operation: HookRun): boolean =>
   live !== undefined && annotationOf(live, runAnnotation) === runOf(operation);
 
 /**
- * The hook as it is made: it says which run it is of, and carries the finalizer that keeps it, and with it its result,
- * until that is recorded (argocd-compat B011).
+ * The hook as it is made: it says of which application and run it is, and carries the finalizer that keeps it, and with it
+ * its result, until that is recorded (argocd-compat B011). Tracked like any object, it goes with its application.
  */
-export function markedWithRun(desired: DesiredObject, operation: OperationRecord): DesiredObject {
-  const { object } = desired;
+export function markedWithRun(desired: DesiredObject, { instance, operation }: { instance: string; operation: HookRun }): DesiredObject {
+  const object = track(desired.object, instance);
   const annotations = { ...object.metadata.annotations, [runAnnotation]: runOf(operation) };
   const finalizers = [...new Set([...(object.metadata.finalizers ?? []), hookFinalizer])];
   return { ...desired, object: { ...object, metadata: { ...object.metadata, annotations, finalizers } } };
@@ -102,7 +105,8 @@ export function hookSuccess(live: KubeObject | undefined, written: string): stri
 }
 
 /** The hook was made by this operation, in whichever attempt and step. */
-const isOfOperation = (live: KubeObject, { operationId }: OperationRecord): boolean => annotationOf(live, runAnnotation)?.split(' ')[0] === operationId;
+export const isOfOperation = (live: KubeObject, { operationId }: Pick<HookRun, 'operationId'>): boolean =>
+  annotationOf(live, runAnnotation)?.split(' ')[0] === operationId;
 
 /**
  * Hooks of an operation that has ended which their delete policies remove, as it ended (argocd-compat B009): what another

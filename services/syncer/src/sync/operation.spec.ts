@@ -211,7 +211,7 @@ describe('hooks', () => {
 
   // Restarted in the middle, syncer deleted the running hook and made it again.
   test('know the attempt that made them', () => {
-    const { object } = markedWithRun(desiredOf(job({ name: 'migrate' }), 'hook'), operation);
+    const { object } = markedWithRun(desiredOf(job({ name: 'migrate' }), 'hook'), { instance: 'shop', operation });
     expect(isOfThisRun(object, operation)).toBe(true);
     expect(isOfThisRun(object, { ...operation, attempt: 1 })).toBe(false);
     expect(isOfThisRun(undefined, operation)).toBe(false);

@@ -22,7 +22,7 @@ import { hookFailure, hookOutcome, hookSuccess } from './hooks.ts';
  * Hooks that have a generateName get the name that this operation gives them, the same at every look (argocd-compat
  * B010): server-side apply needs one, and a restart has to find them again.
  */
-export function withNamedHooks(desired: DesiredState, operation: OperationRecord): DesiredState {
+export function withNamedHooks(desired: DesiredState, operation: Pick<OperationRecord, 'revision' | 'requestedAt'>): DesiredState {
   const isNameless = ({ kind, object }: DesiredObject): boolean => kind === 'hook' && object.metadata.name === '' && object.metadata.generateName !== undefined;
   if (!desired.objects.some(isNameless)) return desired;
   const objects = desired.objects.map((one) => {

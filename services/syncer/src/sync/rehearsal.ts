@@ -97,7 +97,7 @@ async function dryRun(steps: readonly Step[], namespace: PlannedNamespace, conte
     const { namespace: home } = object.metadata;
     if (!isServed(object) && (brought.has(`kind ${group}/${kind}`) || desired.options.skipDryRunOnMissingResource)) return undefined;
     if (home !== undefined && brought.has(`namespace ${home}`) && !context.exists(namespaceKey(home))) return undefined;
-    await tryObject(isHook ? markedWithRun(desired, context.operation) : desired, isHook, step, context);
+    await tryObject(isHook ? markedWithRun(desired, context) : desired, isHook, step, context);
     return undefined;
   });
 }

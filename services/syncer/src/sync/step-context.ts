@@ -4,12 +4,13 @@ import type { ApplicationSyncOptions, KubeObject } from '@plumbline/manifests';
 import type { Judge } from '../compare/judge.ts';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
+import type { HookRun } from './hooks.ts';
 
 /** What the steps of one operation are done with. */
 export interface StepContext {
   kube: KubeClient;
   judge: Judge;
-  operation: OperationRecord;
+  operation: Pick<OperationRecord, 'operation' | 'requestedAt' | keyof HookRun>;
   instance: string;
   options: ApplicationSyncOptions;
   /** Somebody approved deletions that have to be confirmed, at this moment (RFC 3339). */
