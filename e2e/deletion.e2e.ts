@@ -125,15 +125,3 @@ test('a deletion that waits says so also when the application could not be compa
   await held.letGo();
   await lab.thenEvent('ApplicationDeleted');
 });
-
-test('an application that Argo CD gave finalizers of deletion hooks says that nobody runs these', async () => {
-  const lab = await begin();
-  await lab.givenRepository({ 'manifests/web.json': configMap('web', { a: '1' }) });
-  await lab.whenApplicationIsCreated({}, { finalizers: [finalizer, 'post-delete-finalizer.argocd.argoproj.io'] });
-  await lab.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
-  await lab.whenApplicationIsDeleted();
-  await lab.thenNoObject('ConfigMap', 'web');
-  await lab.thenCondition('DeletionWarning', 'waits for post-delete-finalizer.argocd.argoproj.io');
-  await lab.whenApplicationIsPatched({ metadata: { finalizers: null } });
-  await lab.thenEvent('ApplicationDeleted');
-});

@@ -42,10 +42,7 @@ export async function runDeletionHooks(entry: Entry, of: Phase, context: Reconci
     const deletion = declaredState(entry)!.deletion!;
     if (deletion.ended.includes(hookWave(of.phase, wave))) continue;
     const { retry } = deletion;
-    if (retry !== undefined && Date.parse(retry.at) > context.clock()) {
-      context.wakeups.arrange(entry.key, entry.log.state);
-      return { failed: [blocked(retry, of)] };
-    }
+    if (retry !== undefined && Date.parse(retry.at) > context.clock()) return { failed: [blocked(retry, of)] };
     const runs = await runWave(entry, { ...hooks, objects: hooks.objects.filter((hook) => hook.wave === wave) }, runOf(entry, of, deletion, wave), context);
     const results = runs.flatMap(({ hook, outcome, message }) => (outcome === 'running' ? [] : [resultOf(hook, outcome, message)]));
     const isFailed = results.some(({ status }) => status === 'Failed');
@@ -54,7 +51,6 @@ export async function runDeletionHooks(entry: Entry, of: Phase, context: Reconci
     if (!isFailed) continue;
     for (const { hook, outcome } of runs) if (outcome === 'failed') await removeFailed(hook, context);
     const after = declaredState(entry)!.deletion!;
-    context.wakeups.arrange(entry.key, entry.log.state);
     return after.retry === undefined ? {} : { failed: [blocked(after.retry, of)] };
   }
   return undefined;
@@ -63,35 +59,24 @@ export async function runDeletionHooks(entry: Entry, of: Phase, context: Reconci
 /** What is done with the hooks of a phase that is over: those go whose policy says so, the others are let go (argocd-compat B032). */
 export async function cleanUpDeletionHooks(entry: Entry, of: Phase, context: ReconcileContext): Promise<void> {
   const state = declaredState(entry)!;
-  const hooks = await hooksOf(entry, state, of, context);
-  await watchEverythingOf(entry, hooks, state, context);
-  await letGo(entry, hooks, of, context);
+  await watchEverythingOf(entry, await hooksOf(entry, state, of, context), state, context);
+  await letGo(entry, of.phase, context);
 }
 
 /** The Application is gone although its hooks were not done: somebody took the finalizers off. Nothing of it may keep a namespace. */
 export async function letDeletionHooksGo(entry: Entry, context: ReconcileContext): Promise<void> {
-  const state = declaredState(entry)!;
-  try {
-    for (const phase of ['PreDelete', 'PostDelete'] as const) {
-      const of = { phase, finalizer: '' };
-      await letGo(entry, await hooksOf(entry, state, of, context), of, context);
-    }
-  } catch (error) {
-    context.assertOwner();
-    context.log.warn('hooks of a deletion may have kept their finalizer', { application: entry.key, reason: AppError.from(error).message });
-  }
+  await letGo(entry, 'PreDelete', context);
+  await letGo(entry, 'PostDelete', context);
 }
 
-async function letGo(entry: Entry, hooks: DesiredState, { phase }: Phase, context: ReconcileContext): Promise<void> {
-  const { kube } = context.cluster;
-  for (const hook of hooks.objects) {
-    const live = liveIn(context)(hook.key);
+async function letGo(entry: Entry, phase: DeletionHookPhase, { cluster, assertOwner }: ReconcileContext): Promise<void> {
+  for (const key of [...cluster.managedBy(entry.instance)]) {
+    const live = cluster.state.row(key)?.object;
     if (live === undefined || !isOfOperation(live, { operationId: operationIdOf(entry, phase) })) continue;
-    const outcome = hookOutcome(hook.object, live);
-    const policies = hookDeletePolicies(live);
-    context.assertOwner();
-    const isRemoved = outcome === 'running' || policies.includes(outcome === 'failed' ? 'HookFailed' : 'HookSucceeded');
-    await (isRemoved ? removeHook(live, kube) : releaseHook(live, kube));
+    const outcome = hookOutcome(live, live);
+    const isRemoved = outcome === 'running' || hookDeletePolicies(live).includes(outcome === 'failed' ? 'HookFailed' : 'HookSucceeded');
+    assertOwner();
+    await (isRemoved ? removeHook(live, cluster.kube) : releaseHook(live, cluster.kube));
   }
 }
 

@@ -42,9 +42,16 @@ export async function reconcileDeletion(entry: Entry, state: Declared, context: 
   await begin(entry, state, stages, context);
   const news = await advance(entry, current, context);
   await tell(entry, declaredState(entry) ?? state, news ?? {});
-  if (news !== undefined) return context.wakeups.at(entry.key, context.clock() + limits.deletionToldAfterMs);
+  if (news !== undefined) return lookAgain(entry, context);
   context.assertOwner();
   await removeFinalizers(entry, (name) => name === current.finalizer, kube);
+}
+
+/** When there may be more to tell, or what failed is tried again. */
+function lookAgain(entry: Entry, { wakeups, clock }: ReconcileContext): void {
+  const retryAt = Date.parse(declaredState(entry)?.deletion?.retry?.at ?? '');
+  const tellAt = clock() + limits.deletionToldAfterMs;
+  wakeups.at(entry.key, retryAt > clock() ? Math.min(retryAt, tellAt) : tellAt);
 }
 
 async function forget(entry: Entry, state: Declared, context: ReconcileContext): Promise<void> {
