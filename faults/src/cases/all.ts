@@ -7,6 +7,7 @@ import type { FaultCase } from './fault-case.ts';
 import { forgedCase } from './forged.ts';
 import { gitCases } from './git-server.ts';
 import { killCases } from './kill-storm.ts';
+import { killedInDeletionCases } from './killed-in-deletion.ts';
 import { killedInSyncCases } from './killed-in-sync.ts';
 import { pauseCases } from './paused-services.ts';
 import { twoSyncersCase } from './two-syncers.ts';
@@ -21,6 +22,7 @@ import { natsCases, redisCases } from './servers-away.ts';
 export const allCases: readonly FaultCase[] = [
   ...killCases,
   ...killedInSyncCases,
+  ...killedInDeletionCases,
   ...pauseCases,
   rollingRestartCase,
   ...redisCases,

@@ -106,10 +106,15 @@ export class OneApplication {
     );
   }
 
+  /** Asks for its deletion, with its objects. */
+  async delete(): Promise<void> {
+    await this.#world.kube.delete({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: 'argocd', name: this.name });
+  }
+
   /** Leaves nothing behind. */
   async remove(): Promise<void> {
     const { kube } = this.#world;
-    await kube.delete({ group: 'argoproj.io', version: 'v1alpha1', kind: 'Application', namespace: 'argocd', name: this.name });
+    await this.delete();
     await this.fact('ApplicationDeleted');
     await kube.delete({ group: '', version: 'v1', kind: 'Namespace', name: this.namespace });
     await this.#labelNode(null);
