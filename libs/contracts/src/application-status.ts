@@ -53,7 +53,7 @@ export interface ApplicationStatus {
 
 type NamespaceMetadata = NonNullable<SyncPolicy['managedNamespaceMetadata']>;
 
-export interface ResourceStatus extends Omit<ResourceComparison, 'missing'> {
+export interface ResourceStatus extends Omit<ResourceComparison, 'missing' | 'finished'> {
   health?: { status: HealthStatusCode; message?: string };
 }
 
@@ -188,7 +188,7 @@ const ofEach = <T, N extends string>(sources: readonly unknown[] | undefined, va
 /** Health comes with events of its own, except of what is not there. */
 function evolveResources(known: readonly ResourceStatus[], compared: Pick<Compared, 'resources' | 'changesOnly' | 'gone'>): ResourceStatus[] {
   const before = new Map(known.map((resource) => [resourceRefKey(resource), resource.health]));
-  const resources = compared.resources.map(({ missing, ...resource }) => {
+  const resources = compared.resources.map(({ missing, finished: _, ...resource }) => {
     const health = before.get(resourceRefKey(resource));
     return withHealth(resource, missing === true ? { status: 'Missing' } : health?.status === 'Missing' ? undefined : health);
   });

@@ -45,6 +45,7 @@ const fields = Object.keys({
   hook: true,
   syncWave: true,
   missing: true,
+  finished: true,
   requiresDeletionConfirmation: true,
 } satisfies Record<keyof ResourceComparison, true>) as (keyof ResourceComparison)[];
 

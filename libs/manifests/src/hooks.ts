@@ -63,4 +63,8 @@ export function hookName(generateName: string, run: { revision: string; phase: H
   return `${generateName}${run.revision.slice(0, 7)}-${run.phase}-${Math.floor(run.startedAtMs / 1000)}`.toLowerCase();
 }
 
+/** A Job that the cluster removes once it has finished. */
+export const goesByItself = (object: KubeObject): boolean =>
+  (object['spec'] as { ttlSecondsAfterFinished?: number } | undefined)?.ttlSecondsAfterFinished !== undefined;
+
 export const hasHookFinalizer = (object: KubeObject): boolean => object.metadata.finalizers?.includes(hookFinalizer) === true;

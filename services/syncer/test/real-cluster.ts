@@ -163,6 +163,7 @@ function stepContext(cluster: RealCluster, all: readonly DesiredObject[], seen: 
     forbidden: () => undefined,
     unknownKind: () => undefined,
     isApplication: () => true,
+    isDoneAndGone: () => false,
     assertOwner: () => undefined,
     observe: (object) => void seen.set(resourceKey(resourceIdOf(object)), object),
   };

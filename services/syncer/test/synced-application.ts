@@ -182,6 +182,7 @@ async function contextOf({ application, operation, desired, input, kube }: Sync,
     forbidden: input.forbidden ?? (() => undefined),
     unknownKind: (object) => unknownKind({ object }, unknown),
     isApplication: () => true,
+    isDoneAndGone: () => false,
     assertOwner: () => undefined,
     observe: (object) => void live.set(resourceKey(resourceIdOf(object)), object),
   };

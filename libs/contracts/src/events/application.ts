@@ -42,6 +42,8 @@ export interface ResourceComparison extends ResourceRef {
   syncWave?: number;
   /** It is wanted, and nothing of it is in the cluster. */
   missing?: boolean;
+  /** A Job that goes by itself has succeeded: hash of the manifest by which it was made. */
+  finished?: string;
   /** It is deleted or pruned only after somebody confirmed it (argocd-compat B023). */
   requiresDeletionConfirmation?: boolean;
 }

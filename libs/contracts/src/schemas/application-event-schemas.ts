@@ -41,6 +41,7 @@ const resourceComparison = resourceRef.extend({
   hook: z.boolean().optional(),
   syncWave: z.number().optional(),
   missing: z.boolean().optional(),
+  finished: z.string().optional(),
   requiresDeletionConfirmation: z.boolean().optional(),
 });
 

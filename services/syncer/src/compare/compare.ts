@@ -19,6 +19,8 @@ import { limits } from '../limits.ts';
 import { inBatches } from '../concurrency.ts';
 import { refusalOf } from '../sync/refusal.ts';
 import { judgementWarnings, makeDriftTeller } from './drift.ts';
+import type { FinishedJobs } from './finished-jobs.ts';
+import { hasFinished, isDoneAndGone } from './finished-jobs.ts';
 import type { Judge, Judgement } from './judge.ts';
 
 export interface CompareInput {
@@ -40,6 +42,8 @@ export interface CompareInput {
   syncOptions: ApplicationSyncOptions;
   /** `managedNamespaceMetadata` is not what the last sync gave the namespace (argocd-compat B061). */
   isNamespaceChanged: boolean;
+  /** Jobs that are done and may be gone; undefined: a Job that is gone is missing. */
+  finished: FinishedJobs | undefined;
   /** As the application counts it. */
   health(live: KubeObject): Health | undefined;
 }
@@ -57,11 +61,11 @@ export async function compare(input: CompareInput, judge: Judge): Promise<Compar
   const conditions: ApplicationCondition[] = [...input.desired.warnings];
   const judgements = await judgeAll(input, judge);
   const tell = makeDriftTeller();
-  for (const { desired, live, judgement, forbidden, unknown } of judgements) {
+  for (const { desired, live, judgement, forbidden, unknown, finished } of judgements) {
     const ref = { ...groupVersionKind(desired.object), namespace: desired.object.metadata.namespace ?? '', name: desired.object.metadata.name };
     const wave = desired.wave === 0 ? {} : { syncWave: desired.wave };
-    const missing = live === undefined ? { missing: true } : {};
-    resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave, ...missing, ...confirmed(desired.options) });
+    const presence = finished !== undefined ? { finished } : live === undefined ? { missing: true } : {};
+    resources.push({ ...ref, status: forbidden === undefined ? judgement.status : 'Unknown', ...wave, ...presence, ...confirmed(desired.options) });
     if (judgement.status === 'OutOfSync') drift.push(tell(ref, live, judgement));
     if (unknown !== undefined) conditions.push({ type: unknownKindWarning, message: refusalOf(unknown) });
     if (forbidden !== undefined) conditions.push({ type: 'ExcludedResourceWarning', message: forbidden });
@@ -144,28 +148,36 @@ interface Judged {
   judgement: Judgement;
   forbidden: string | undefined;
   unknown: AppError | undefined;
+  /** Of a Job that is done, gone or not: hash of its manifest. */
+  finished: string | undefined;
 }
 
 async function judgeAll(input: CompareInput, judge: Judge): Promise<Judged[]> {
   const desired = [...input.desired.byKey.values()];
-  return inBatches(desired, limits.dryRunsPerApplicationMax, async (object) => {
+  return inBatches(desired, limits.dryRunsPerApplicationMax, async (object): Promise<Judged> => {
     const live = input.live(object.key);
     const forbidden = input.forbidden(object.object);
     const unknown = input.unknownKind(object);
     // What may not be written isn't asked about either: a dry run runs admission with our rights.
     const isAsked = forbidden === undefined && unknown === undefined;
+    const isGone = isAsked && input.finished !== undefined && isDoneAndGone(object, live, input.finished);
+    if (isGone) return { desired: object, live, judgement: { status: 'Synced', fields: [] }, forbidden, unknown, finished: object.hash };
     const judgement = isAsked ? await judge.judge(object, live, input.isHasty) : { status: 'OutOfSync' as const, fields: [] };
-    return { desired: object, live, judgement, forbidden, unknown };
+    const isFinished = judgement.status === 'Synced' && input.finished !== undefined && live !== undefined && hasFinished(live);
+    return { desired: object, live, judgement, forbidden, unknown, finished: isFinished ? object.hash : undefined };
   });
 }
+
+const doneAndGone: Health = { status: 'Healthy', message: 'it has succeeded, and its ttlSecondsAfterFinished removed it' };
 
 function healthOf(judged: readonly Judged[], health: CompareInput['health']): Compared['health'] {
   const resources: ResourceHealth[] = [];
   const counted: JudgedResource[] = [];
-  for (const { desired, live } of judged) {
+  for (const { desired, live, finished } of judged) {
     const id = parseResourceKey(desired.key);
-    const found = live === undefined || ignoresHealth(live) ? undefined : health(live);
-    counted.push({ ...id, isLive: live !== undefined, health: found });
+    const isGone = live === undefined && finished !== undefined;
+    const found = isGone ? doneAndGone : live === undefined || ignoresHealth(live) ? undefined : health(live);
+    counted.push({ ...id, isLive: live !== undefined || isGone, health: found });
     if (found === undefined) continue;
     const { version } = groupVersionKind(desired.object);
     resources.push({ ...id, version, health: found.status, ...(found.message === undefined ? {} : { message: found.message }) });

@@ -2,6 +2,7 @@ import { canonicalJson } from '@plumbline/contracts';
 import { applicationSyncOptions } from '@plumbline/manifests';
 import type { Compared } from '../compare/compare.ts';
 import { compare } from '../compare/compare.ts';
+import { finishedJobs } from '../compare/finished-jobs.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import { unknownKind } from '../desired/unknown-kinds.ts';
 import type { ApplicationCommand } from '../domain/commands.ts';
@@ -30,6 +31,7 @@ export async function compareNow(entry: Entry, desired: DesiredState, revision: 
       isHasty,
       syncOptions: applicationSyncOptions(entry.resource.spec.syncPolicy?.syncOptions),
       isNamespaceChanged: isNamespaceChanged(entry),
+      finished: settings.remembersFinishedJobs ? finishedJobs(declaredState(entry)?.comparison) : undefined,
       health: (object) => countedHealth(object, settings),
     },
     judge,

@@ -1,12 +1,15 @@
 import type { Discovery } from '@plumbline/kube';
 import type { ApplicationSyncOptions, KubeObject } from '@plumbline/manifests';
 import { annotation, resourceIdOf, resourceKey } from '@plumbline/manifests';
+import { finishedJobs, isDoneAndGone } from '../compare/finished-jobs.ts';
 import type { DesiredState } from '../desired/desired-object.ts';
 import { unknownKind } from '../desired/unknown-kinds.ts';
+import { syncSettings } from '../settings/sync-settings.ts';
 import { desiredIndex } from '../sync/operation.ts';
 import type { StepContext } from '../sync/step-context.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
+import { declaredState } from './entry.ts';
 import { namespacedBy, projectVerdict } from './observe.ts';
 
 /** What steps over these objects are done with; `assertOwner` also says no when whoever works on it has to leave it. */
@@ -17,6 +20,10 @@ export function stepContextOf(
   context: ReconcileContext,
 ): StepContext {
   const { cluster, judge, world } = context;
+  const { remembersFinishedJobs } = syncSettings(context.settings());
+  const finished = finishedJobs(remembersFinishedJobs ? declaredState(entry)?.comparison : undefined);
+  // Who names a Job wants it to run.
+  const isWhole = given.operation.operation.resources === undefined;
   const approvedAt = entry.resource.metadata.annotations?.[annotation.deletionApproved];
   return {
     kube: cluster.kube,
@@ -31,6 +38,7 @@ export function stepContextOf(
     forbidden: projectVerdict(entry.resource, world, namespacedBy(given.discovery)),
     unknownKind: (object) => unknownKind(desired.byKey.get(resourceKey(resourceIdOf(object))) ?? { object }, entry.unknownKinds ?? new Set()),
     isApplication: context.isApplication,
+    isDoneAndGone: (object) => isWhole && isDoneAndGone(object, liveIn(context)(object.key), finished),
     assertOwner: given.assertOwner,
     observe: (object) => cluster.state.observe(object),
   };

@@ -13,6 +13,8 @@ export interface SyncSettings {
   supersedes: boolean;
   /** Applications that an application makes count with their health, as other objects do. */
   countsChildApplications: boolean;
+  /** A Job that succeeded and that its TTL removed is not missing (U15). */
+  remembersFinishedJobs: boolean;
 }
 
 /** `data` of the ConfigMap argocd-cm. What can't be read counts as not given. */
@@ -24,6 +26,7 @@ export function syncSettings(data: Readonly<Record<string, string>>): SyncSettin
     awaitsLoadBalancers: data['plumbline.sync.awaitLoadBalancers'] === 'true',
     supersedes: data['plumbline.sync.supersede'] !== 'false',
     countsChildApplications: data['plumbline.health.childApplications'] !== 'false',
+    remembersFinishedJobs: data['plumbline.sync.rememberFinishedJobs'] !== 'false',
   };
 }
 

@@ -109,6 +109,8 @@ async function apply({ object, isHook }: PlannedObject, step: Step, context: Ste
       await prepareHook(live, kube);
       return { ...extra, ...(await written(desired, undefined, step, context)) };
     }
+  } else if (context.isDoneAndGone(desired)) {
+    return context.options.applyOutOfSyncOnly ? undefined : { ...extra, status: 'Synced', message: `${described(object)} has run and is gone` };
   } else if ((await judge.judge(desired, live, true)).status === 'Synced') {
     // Who asks for `ApplyOutOfSyncOnly` wants to read of what was out of sync only (argocd-compat B042).
     return context.options.applyOutOfSyncOnly ? undefined : { ...extra, status: 'Synced', message: `${described(object)} unchanged` };

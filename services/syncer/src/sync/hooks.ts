@@ -1,7 +1,7 @@
 import { AppError, resourceRefKey } from '@plumbline/contracts';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { annotationOf, hasHookFinalizer, health, hookDeletePolicies, hookFinalizer, track } from '@plumbline/manifests';
+import { annotationOf, goesByItself, hasHookFinalizer, health, hookDeletePolicies, hookFinalizer, track } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { fieldManager } from '../field-managers.ts';
@@ -92,8 +92,6 @@ export function hookOutcome(hook: KubeObject, live: KubeObject | undefined): Hoo
   if (found === undefined || found.status === 'Healthy') return 'succeeded';
   return found.status === 'Degraded' || found.status === 'Unknown' ? 'failed' : 'running';
 }
-
-const goesByItself = (hook: KubeObject): boolean => (hook['spec'] as { ttlSecondsAfterFinished?: number } | undefined)?.ttlSecondsAfterFinished !== undefined;
 
 export const hookFailure = (live: KubeObject | undefined): string =>
   live === undefined ? 'hook is missing: it might have been deleted before it was done' : `hook failed: ${health(live)?.message ?? 'degraded'}`;

@@ -4,6 +4,7 @@ import type { ApplicationSyncOptions, Health, KubeObject, Step } from '@plumblin
 import {
   applicationHealth,
   applicationSyncOptions,
+  goesByItself,
   hookName,
   ignoresHealth,
   isClientSide,
@@ -124,6 +125,7 @@ export function progressOf(
     } else if (!isLast) {
       const now = live(key);
       const found = now === undefined ? undefined : awaitedHealth(now, settings);
+      if (now === undefined && goesByItself(object)) continue;
       if (now === undefined) ended.set(key, { ...result, status: 'SyncFailed', message: 'it is missing: it might have been deleted during the sync' });
       else if (found?.status === 'Degraded')
         ended.set(key, { ...result, status: 'SyncFailed', message: `it is degraded: ${found.message ?? 'no reason given'}` });
@@ -146,7 +148,7 @@ export function appliedHealth(
   const judged = [...desired.byKey.values()].flatMap(({ key, object }) => {
     if (!isSelected(object)) return [];
     const now = live(key);
-    if (now !== undefined && ignoresHealth(now)) return [];
+    if (now === undefined ? goesByItself(object) : ignoresHealth(now)) return [];
     const found = now === undefined ? { status: 'Missing' as const, message: 'it is not there' } : awaitedHealth(now, settings);
     return [{ ...resourceIdOf(object), isLive: true, health: found }];
   });

@@ -112,6 +112,7 @@ async function tryObject(desired: DesiredObject, isHook: boolean, step: Step, co
     await context.kube.create(namelessCopy(desired.object), { dryRun: true, fieldValidation: desired.options.validate ? 'Strict' : 'Ignore' });
     return;
   }
+  if (!isHook && context.isDoneAndGone(desired)) return;
   if (!isHook && (await context.judge.judge(desired, live, true)).status === 'Synced') return;
   await writeObject(desired, live, { context, isDryRun: true, beside: step.objects.map(({ object }) => object) });
 }

@@ -25,6 +25,8 @@ export interface StepContext {
   unknownKind(object: KubeObject): AppError | undefined;
   /** Whether an application of that instance name exists. */
   isApplication(instance: string): boolean;
+  /** A Job that has done what this manifest asks for and is gone: a whole sync doesn't run it again (U15). */
+  isDoneAndGone(desired: DesiredObject): boolean;
   /** Throws when this process may not write to the cluster any more. */
   assertOwner(): void;
   observe(object: KubeObject): void;
