@@ -119,10 +119,13 @@ describe('PostgreSQL', async () => {
   });
 });
 
+/** Two cores that others share may take minutes to compile it. */
+const buildMs = 600_000;
+
 describe('NATS', async () => {
   const [noLocal, noBinary] = [await missing(startNats, 'local'), await missing(startNats, 'binary')];
 
-  it('built from its module: JetStream, a user for each service, data kept', async () => {
+  it('built from its module: JetStream, a user for each service, data kept', { timeout: buildMs }, async () => {
     const first = await keep(startNats({ stateDir, name, origins: ['embedded'] }));
     const admin = await natsAt(first.url);
     await (await jetstreamManager(admin)).streams.add({ name: 'KEPT', subjects: [`${name}.feed`] });

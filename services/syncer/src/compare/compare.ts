@@ -168,14 +168,14 @@ async function judgeAll(input: CompareInput, judge: Judge): Promise<Judged[]> {
   });
 }
 
-const doneAndGone: Health = { status: 'Healthy', message: 'it has succeeded, and its ttlSecondsAfterFinished removed it' };
+const doneAndGone: Health = { status: 'Healthy', message: 'it has succeeded, and its ttlSecondsAfterFinished removes it' };
 
 function healthOf(judged: readonly Judged[], health: CompareInput['health']): Compared['health'] {
   const resources: ResourceHealth[] = [];
   const counted: JudgedResource[] = [];
   for (const { desired, live, finished } of judged) {
     const id = parseResourceKey(desired.key);
-    const isGone = live === undefined && finished !== undefined;
+    const isGone = finished !== undefined && (live === undefined || live.metadata.deletionTimestamp !== undefined);
     const found = isGone ? doneAndGone : live === undefined || ignoresHealth(live) ? undefined : health(live);
     counted.push({ ...id, isLive: live !== undefined || isGone, health: found });
     if (found === undefined) continue;

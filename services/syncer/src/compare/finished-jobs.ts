@@ -1,6 +1,6 @@
 import { resourceRefKey } from '@plumbline/contracts';
 import type { KubeObject } from '@plumbline/manifests';
-import { goesByItself, health } from '@plumbline/manifests';
+import { goesByItself } from '@plumbline/manifests';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { Comparison } from '../domain/state.ts';
 
@@ -20,5 +20,8 @@ export function finishedJobs(comparison: Comparison | undefined): FinishedJobs {
 export const isDoneAndGone = ({ key, hash }: DesiredObject, live: KubeObject | undefined, finished: FinishedJobs): boolean =>
   live === undefined && finished.get(key) === hash;
 
-/** It has succeeded, and will go by itself. */
-export const hasFinished = (live: KubeObject): boolean => goesByItself(live) && health(live)?.status === 'Healthy';
+/** It has succeeded, and goes by itself; its health says otherwise while it goes. */
+export function hasFinished(live: KubeObject): boolean {
+  const { conditions = [] } = (live['status'] ?? {}) as { conditions?: { type: string; status: string }[] };
+  return goesByItself(live) && conditions.some(({ type, status }) => type === 'Complete' && status === 'True');
+}
