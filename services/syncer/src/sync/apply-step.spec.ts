@@ -26,6 +26,7 @@ function losingTheCluster(last: number): { context: StepContext; written: string
     desired: (object: KubeObject) => ({ key: object.metadata.name, object, options: { validate: true } }) as unknown as DesiredObject,
     live: () => undefined,
     forbidden: () => undefined,
+    isDoneAndGone: () => false,
     isApplication: () => false,
     assertOwner: () => {
       if (written.length >= last) throw new AppError('failed-precondition', 'the lease is not held');

@@ -33,6 +33,7 @@ function slowCluster(): { context: StepContext; told: string[] } {
     desired: (one: KubeObject) => ({ key: one.metadata.name, object: one, options: { validate: true } }) as unknown as DesiredObject,
     live: () => undefined,
     forbidden: () => undefined,
+    isDoneAndGone: () => false,
     isApplication: () => false,
     assertOwner: () => undefined,
     observe: () => undefined,
