@@ -15,6 +15,7 @@ interface ResourceDiscovery {
   responseKind?: { kind?: string };
   scope?: string;
   verbs?: string[];
+  subresources?: { subresource: string }[];
 }
 
 interface FoundKinds {
@@ -81,9 +82,11 @@ function fromAggregated(groups: readonly GroupDiscovery[]): FoundKinds {
       found.apiVersions.push(apiVersionOf(group, version));
       // An aggregated API that can't be reached is listed as stale, with what it served last or nothing.
       if (freshness === 'Stale') found.unavailableGroups.push(group);
-      for (const { resource, responseKind, scope, verbs = [] } of resources) {
+      for (const { resource, responseKind, scope, verbs = [], subresources = [] } of resources) {
         if (responseKind?.kind === undefined) continue;
-        found.kinds.push({ group, version, kind: responseKind.kind, resource, namespaced: scope === 'Namespaced', verbs, preferred: place === 0 });
+        const hasStatusSubresource = subresources.some(({ subresource }) => subresource === 'status');
+        const is = { namespaced: scope === 'Namespaced', verbs, preferred: place === 0, hasStatusSubresource };
+        found.kinds.push({ group, version, kind: responseKind.kind, resource, ...is });
       }
     });
   }
@@ -130,9 +133,12 @@ async function readGroupVersion(http: Http, path: string, at: { group: string; v
   try {
     const answer = await http.send({ method: 'GET', path, subject: { group: at.group, kind: 'discovery', name: path }, isIdempotent: true });
     const resources = (answer.body as { resources?: { name: string; kind: string; namespaced?: boolean; verbs?: string[] }[] } | undefined)?.resources ?? [];
+    const names = new Set(resources.map(({ name }) => name));
     return resources
       .filter(({ name }) => !name.includes('/'))
-      .map(({ name, kind, namespaced, verbs = [] }) => ({ ...at, kind, resource: name, namespaced: namespaced === true, verbs }));
+      .map(({ name, kind, namespaced, verbs = [] }) => {
+        return { ...at, kind, resource: name, namespaced: namespaced === true, verbs, hasStatusSubresource: names.has(`${name}/status`) };
+      });
   } catch (error) {
     if (AppError.is(error) && (error.retry === 'later' || error.code === 'unknown-kind')) return undefined;
     throw error;

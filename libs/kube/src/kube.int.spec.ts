@@ -173,6 +173,7 @@ describe('kinds', () => {
     expect(discovery.findKind('', 'Namespace')).toMatchObject({ version: 'v1', namespaced: false });
     expect(discovery.findKind('autoscaling', 'HorizontalPodAutoscaler')?.version).toBe('v2');
     expect(discovery.find('autoscaling', 'v1', 'HorizontalPodAutoscaler')).toMatchObject({ preferred: false });
+    expect(['Deployment', 'ControllerRevision'].map((kind) => discovery.findKind('apps', kind)?.hasStatusSubresource)).toEqual([true, false]);
     expect(discovery.apiVersions).toEqual(expect.arrayContaining(['v1', 'apps/v1', 'autoscaling/v2']));
     expect(discovery.kinds.some(({ resource }) => resource.includes('/'))).toBe(false);
   });

@@ -11,6 +11,8 @@ export interface KindInfo {
   verbs: readonly string[];
   /** The group's preferred version. */
   preferred: boolean;
+  /** `status` is written through a resource of its own; whoever writes the object doesn't write it. */
+  hasStatusSubresource: boolean;
 }
 
 export interface Discovery {

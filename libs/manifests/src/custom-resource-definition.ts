@@ -1,4 +1,4 @@
-import { textAt } from './json.ts';
+import { at, isRecord, recordsAt, textAt } from './json.ts';
 import { groupVersionKind, type KubeObject } from './object.ts';
 
 export interface DefinedKind {
@@ -18,3 +18,10 @@ export function servedByDefinition(definition: KubeObject): DefinedKind | undefi
   if (group === undefined || kind === undefined) return undefined;
   return { group, kind, namespaced: textAt(definition, 'spec', 'scope') !== 'Cluster' };
 }
+
+/** The versions that a definition declares, and whether `status` is written apart from the rest of the object in each. */
+export const versionsOfDefinition = (definition: KubeObject): { name: string; hasStatusSubresource: boolean }[] =>
+  recordsAt(definition, 'spec', 'versions').flatMap((version) => {
+    const name = textAt(version, 'name');
+    return name === undefined ? [] : [{ name, hasStatusSubresource: isRecord(at(version, 'subresources', 'status')) }];
+  });

@@ -4,10 +4,12 @@ import { resourceIdOf, resourceKey, type KubeObject } from './object.ts';
 
 const scopes: Record<string, boolean> = { '/ConfigMap': true, '/Secret': true, '/Namespace': false, 'rbac.authorization.k8s.io/ClusterRole': false };
 const isNamespaced = (group: string, kind: string): boolean | undefined => scopes[`${group}/${kind}`];
+const hasStatusSubresource = ({ version, kind }: { version: string; kind: string }): boolean | undefined => statusOf[`${version}/${kind}`];
+const statusOf: Record<string, boolean> = { 'v1/ConfigMap': false, 'v1/Pod': true, 'v1/Widget': false, 'v2/Widget': true, 'v1alpha1/Application': false };
 const desired = (...manifests: Record<string, unknown>[]) =>
   prepare(
     manifests.map((manifest) => ({ manifest })),
-    { defaultNamespace: 'app', isNamespaced },
+    { defaultNamespace: 'app', isNamespaced, hasStatusSubresource },
   );
 const keys = (objects: readonly KubeObject[]): string[] => objects.map((object) => resourceKey(resourceIdOf(object)));
 const configMap = (name: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({
@@ -43,7 +45,7 @@ describe('namespaces', () => {
   });
 
   test('without a default namespace nothing is filled in', () => {
-    expect(prepare([{ manifest: configMap('a') }], { isNamespaced }).objects.at(0)!.metadata).not.toHaveProperty('namespace');
+    expect(prepare([{ manifest: configMap('a') }], { isNamespaced, hasStatusSubresource }).objects.at(0)!.metadata).not.toHaveProperty('namespace');
   });
 });
 
@@ -64,10 +66,47 @@ test('what only a server writes is left out, and null labels and annotations', (
       annotations: null,
       labels: { app: 'a' },
     }),
-    status: { phase: 'x' },
     data: { k: 'v' },
   }).objects;
   expect(object).toEqual({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'app', labels: { app: 'a' } }, data: { k: 'v' } });
+});
+
+describe('a status', () => {
+  const widget = (version: string, status: unknown): Record<string, unknown> => ({
+    apiVersion: `x.io/${version}`,
+    kind: 'Widget',
+    metadata: { name: 'w', namespace: 'x' },
+    status,
+  });
+  const definition = (versions: object[]): Record<string, unknown> => ({
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'new.x.io' },
+    spec: { group: 'x.io', scope: 'Namespaced', names: { kind: 'New' }, versions },
+  });
+  const statuses = (...manifests: Record<string, unknown>[]): unknown[] => desired(...manifests).objects.map(({ status }) => status);
+
+  test('is kept where whoever writes the object writes it, in that version', () => {
+    expect(statuses(widget('v1', { phase: 'x' }))).toEqual([{ phase: 'x' }]);
+    expect(statuses(widget('v2', { phase: 'x' }))).toEqual([undefined]);
+    expect(statuses({ ...configMap('a'), kind: 'Pod', status: { phase: 'x' } })).toEqual([undefined]);
+  });
+
+  test.each([[{}], [null]])('%j says nothing', (status) => {
+    expect(desired(widget('v1', status)).objects[0]).not.toHaveProperty('status');
+  });
+
+  test('of an unknown kind: as its definition among the objects says, else not', () => {
+    const fresh = (version: string): Record<string, unknown> => ({ ...widget(version, { phase: 'x' }), kind: 'New' });
+    expect(statuses(fresh('v1'))).toEqual([undefined]);
+    const versions = [{ name: 'v1' }, { name: 'v2', subresources: { status: {} } }, { name: 'v3', subresources: { scale: {} } }];
+    expect(['v1', 'v2', 'v3'].map((version) => statuses(fresh(version), definition(versions))[0])).toEqual([{ phase: 'x' }, undefined, { phase: 'x' }]);
+  });
+
+  // The definition of Applications has no subresource: a status in Git would have undone ours at each sync.
+  test('of an Application is ours', () => {
+    expect(statuses({ ...configMap('a'), apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', status: { sync: {} } })).toEqual([undefined]);
+  });
 });
 
 test('of duplicates the last is taken and reported (B067); generated names are no duplicates', () => {
@@ -88,7 +127,7 @@ test.each([
   ['a number as annotation', configMap('a', { annotations: { port: 80 } }), /annotations port .*quotes/],
   ['a list item that is no object', { apiVersion: 'v1', kind: 'List', items: ['x'] }, /no kind/],
 ])('%s is refused with the file', (_name, manifest, message) => {
-  expect(() => prepare([{ manifest, file: 'k8s/x.yaml' }], { isNamespaced })).toThrow(
+  expect(() => prepare([{ manifest, file: 'k8s/x.yaml' }], { isNamespaced, hasStatusSubresource })).toThrow(
     expect.objectContaining({ code: 'manifest-invalid', message: expect.stringMatching(message), details: { file: 'k8s/x.yaml' } }),
   );
 });

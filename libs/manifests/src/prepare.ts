@@ -1,6 +1,6 @@
 import { AppError } from '@plumbline/contracts';
-import { groupVersionKind, resourceIdOf, resourceKey, type KubeObject, type ResourceId } from './object.ts';
-import { isCustomResourceDefinition, servedByDefinition } from './custom-resource-definition.ts';
+import { groupVersionKind, resourceIdOf, resourceKey, type GroupVersionKind, type KubeObject, type ResourceId } from './object.ts';
+import { isCustomResourceDefinition, servedByDefinition, versionsOfDefinition } from './custom-resource-definition.ts';
 import { isRecord } from './json.ts';
 
 export interface RenderedObject {
@@ -14,6 +14,8 @@ export interface PrepareOptions {
   defaultNamespace?: string;
   /** From discovery; undefined = a kind that the cluster does not know. */
   isNamespaced(group: string, kind: string): boolean | undefined;
+  /** From discovery: whoever writes an object of this kind does not write its status. Undefined = a kind that the cluster does not know. */
+  hasStatusSubresource(kind: GroupVersionKind): boolean | undefined;
 }
 
 export interface Desired {
@@ -27,18 +29,40 @@ export interface Desired {
  * What an application wants in its cluster, made from what its sources rendered: lists flattened, namespaces filled in
  * or blanked by scope, Secret `stringData` folded into `data`, what only a server writes left out.
  *
- * The scope of a kind that the cluster does not know yet is taken from a CustomResourceDefinition among the objects; an
- * unknown kind keeps the namespace that it has. Throws `manifest-invalid` (details: `file`) for what is not an object.
+ * A status is kept only where a write of the object writes it too (argocd-compat B064): elsewhere the server would not look
+ * at it. What a kind that the cluster does not know yet is like is taken from a CustomResourceDefinition among the objects;
+ * an unknown kind keeps the namespace that it has. Throws `manifest-invalid` (details: `file`) for what is not an object.
  */
 export function prepare(rendered: readonly RenderedObject[], options: PrepareOptions): Desired {
   const flat = rendered.flatMap(({ manifest, file }) => flatten(manifest).map((item) => cleaned(asObject(item, file))));
   const declaredScopes = new Map<string, boolean>();
+  const declaredStatus = new Map<string, boolean>();
   for (const object of flat) {
     const served = isCustomResourceDefinition(object) ? servedByDefinition(object) : undefined;
-    if (served !== undefined) declaredScopes.set(`${served.group}/${served.kind}`, served.namespaced);
+    if (served === undefined) continue;
+    declaredScopes.set(`${served.group}/${served.kind}`, served.namespaced);
+    for (const { name, hasStatusSubresource } of versionsOfDefinition(object))
+      declaredStatus.set(`${served.group}/${name}/${served.kind}`, hasStatusSubresource);
   }
   const isNamespaced = (group: string, kind: string): boolean | undefined => options.isNamespaced(group, kind) ?? declaredScopes.get(`${group}/${kind}`);
-  return withoutDuplicates(flat.map((object) => scoped(object, isNamespaced, options.defaultNamespace ?? '')));
+  const keepsStatus = (object: KubeObject): boolean => {
+    const { group, version, kind } = groupVersionKind(object);
+    const known = options.hasStatusSubresource({ group, version, kind }) ?? declaredStatus.get(`${group}/${version}/${kind}`);
+    return known === false && saysSomething(object['status']) && !isOwnKind(group, kind);
+  };
+  const all = flat.map((object) => (keepsStatus(object) ? object : withoutStatus(object)));
+  return withoutDuplicates(all.map((object) => scoped(object, isNamespaced, options.defaultNamespace ?? '')));
+}
+
+/** Tools that write manifests leave an empty one in them. */
+const saysSomething = (status: unknown): boolean => status !== undefined && status !== null && !(isRecord(status) && Object.keys(status).length === 0);
+
+/** We write their status ourselves, and they have no subresource for it: a manifest's would be in our way. */
+const isOwnKind = (group: string, kind: string): boolean => group === 'argoproj.io' && (kind === 'Application' || kind === 'AppProject');
+
+function withoutStatus(object: KubeObject): KubeObject {
+  const { status: _, ...rest } = object;
+  return rest;
 }
 
 /** Items of any List kind, at any depth. Items of a typed list (ConfigMapList) may leave out what the list says. */
@@ -87,7 +111,7 @@ function describe(manifest: Record<string, unknown>): string {
 const serverMetadata: readonly string[] = ['creationTimestamp', 'managedFields', 'uid', 'resourceVersion', 'generation', 'selfLink'];
 
 function cleaned(object: KubeObject): KubeObject {
-  const { status: _status, metadata, ...rest } = object;
+  const { metadata, ...rest } = object;
   const kept = Object.entries(metadata).filter(([field, value]) => value !== null && !serverMetadata.includes(field));
   return foldStringData({ ...rest, metadata: { ...(Object.fromEntries(kept) as KubeObject['metadata']), name: metadata.name ?? '' } });
 }

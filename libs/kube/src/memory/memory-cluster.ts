@@ -2,7 +2,7 @@ import { AppError, type Clock } from '@plumbline/contracts';
 import { groupVersionKind, resourceIdOf, resourceKey, type KubeObject, type ManagedFieldsEntry } from '@plumbline/manifests';
 import type { ApplyOptions, DeleteOptions, KindInfo, KubeClient, ObjectRef, WatchOptions, WriteOptions } from '../port.ts';
 import { changeOf, fieldsOf, isRecord, merge, subtract, union, withoutDropped, type FieldSet } from './field-sets.ts';
-import { hasStatusSubresource, MemoryKinds } from './memory-kinds.ts';
+import { MemoryKinds } from './memory-kinds.ts';
 import { MemoryWatch, type Change } from './memory-watch.ts';
 import { requireValid, stored } from './stored-object.ts';
 
@@ -179,7 +179,7 @@ export class MemoryCluster {
     const { group, version, kind: name } = groupVersionKind(after);
     const kind = this.#kinds.require(group, version, name);
     const shown = (object: KubeObject): KubeObject => withoutServerFields(object, kind, write.subresource !== undefined);
-    if (before !== undefined && hasStatusSubresource(kind) && write.subresource === undefined) after['status'] = before['status'];
+    if (before !== undefined && kind.hasStatusSubresource && write.subresource === undefined) after['status'] = before['status'];
     const change = changeOf(shown(before ?? identityOf(after)), shown(after));
     if (change.isSame && before !== undefined) return structuredClone(before);
     const entries = before?.metadata.managedFields ?? [];
@@ -297,13 +297,13 @@ function withoutServerFields(object: KubeObject, kind: KindInfo, isStatus = fals
   return {
     ...(Object.keys(owned).length === 0 ? {} : { metadata: owned }),
     ...rest,
-    ...(status === undefined || hasStatusSubresource(kind) ? {} : { status }),
+    ...(status === undefined || kind.hasStatusSubresource ? {} : { status }),
   } as unknown as KubeObject;
 }
 
 const specOf = (object: KubeObject, kind: KindInfo): unknown => {
   const { metadata: _, status, ...rest } = object;
-  return hasStatusSubresource(kind) ? rest : { ...rest, status };
+  return kind.hasStatusSubresource ? rest : { ...rest, status };
 };
 
 const overlaps = (a: FieldSet, b: FieldSet): boolean => JSON.stringify(subtract(a, b)) !== JSON.stringify(a);

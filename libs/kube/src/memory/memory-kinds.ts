@@ -41,12 +41,10 @@ const withStatus = new Set([
   'CustomResourceDefinition',
 ]);
 
-export const hasStatusSubresource = (kind: KindInfo): boolean => withStatus.has(kind.kind);
-
 function kindOf(line: string): KindInfo {
   const [groupVersion = '', kind = '', resource = '', scope] = line.split(' ');
   const [group = '', version = ''] = groupVersion.split('/');
-  return { group, version, kind, resource, namespaced: scope === 'N', verbs, preferred: true };
+  return { group, version, kind, resource, namespaced: scope === 'N', verbs, preferred: true, hasStatusSubresource: withStatus.has(kind) };
 }
 
 /** What the in-memory API server serves: the built-in kinds and those of CustomResourceDefinitions. */
@@ -85,12 +83,12 @@ function definedBy(definition: KubeObject): KindInfo[] {
     group: string;
     scope: string;
     names: { kind: string; plural: string };
-    versions: { name: string; served: boolean; storage: boolean }[];
+    versions: { name: string; served: boolean; storage: boolean; subresources?: { status?: object } }[];
   };
   const { kind, plural: resource } = spec.names;
   return spec.versions
     .filter((version) => version.served)
-    .map(({ name: version, storage: preferred }) => ({
+    .map(({ name: version, storage: preferred, subresources }) => ({
       group: spec.group,
       version,
       kind,
@@ -98,6 +96,7 @@ function definedBy(definition: KubeObject): KindInfo[] {
       namespaced: spec.scope === 'Namespaced',
       verbs,
       preferred,
+      hasStatusSubresource: subresources?.status !== undefined,
     }));
 }
 

@@ -11,7 +11,7 @@ import type { IgnoredPlace } from './places.ts';
  * - `rules` of a ClusterRole with an `aggregationRule`: the control plane fills them from other ClusterRoles.
  * - `caBundle` of webhooks, APIServices and of a CustomResourceDefinition's conversion, where the manifest leaves it
  *   empty or has a placeholder, or an annotation asks for injection. A bundle of the manifest's own is compared.
- * - `status`: never sent (`prepare` leaves it out).
+ * - `status`: not sent where it is written apart from the rest of the object (`prepare` leaves it out).
  *
  * `object` is the manifest, the live object or what an apply would make of it; places are those of `object`.
  */

@@ -43,7 +43,7 @@ export function makeAsking({ kube, memos, ignoring, verification, keyedHash, onD
 
   /** What a status says changes nothing about the answer. */
   const basisOf = ({ desired, live, schema }: Look): string =>
-    keyedHash(`${live.metadata.uid} ${manifestBasis(desired)} ${schema} ${canonicalJson([substanceOf(live), ownershipOf(live)])}`);
+    keyedHash(`${live.metadata.uid} ${manifestBasis(desired)} ${schema} ${canonicalJson([substanceOf(live, desired.object), ownershipOf(live)])}`);
 
   const askNow = async (look: Look, basis: string): Promise<Judgement> => {
     const { desired, live, seen, schema } = look;

@@ -36,7 +36,7 @@ export function memoOf(desired: DesiredObject, live: KubeObject, seen: KubeObjec
   // Ownership says nothing about what is applied client-side.
   if (entry?.fieldsV1 === undefined || isClientSide(desired.options)) return undefined;
   // Paths in terms of one version say nothing about a document of another.
-  const values = isOfVersion(live, entry.apiVersion) ? valuesAt(seen, entry.fieldsV1, desired.object) : contentOf(seen);
+  const values = isOfVersion(live, entry.apiVersion) ? valuesAt(seen, entry.fieldsV1, desired.object) : contentOf(seen, desired.object);
   return {
     uid: live.metadata.uid ?? '',
     manifest: `${basisOf(desired, keyedHash)}${schema === undefined ? '' : `@${schema}`}`,
@@ -71,14 +71,14 @@ export const isOfVersion = (object: KubeObject, apiVersion: string | undefined):
  * What of an object a change of the desired state could show in, whatever the version it is read in: generation, labels
  * and annotations; of a kind without generation everything but what servers and controllers write by themselves.
  */
-function contentOf(object: KubeObject): unknown {
+function contentOf(object: KubeObject, manifest: KubeObject): unknown {
   const { generation, labels = {}, annotations = {} } = object.metadata;
-  return generation === undefined ? { ...substanceOf(object) } : { generation, labels, annotations };
+  return generation === undefined ? substanceOf(object, manifest) : { generation, labels, annotations };
 }
 
-/** The object without status, versions and the list of its managers. */
-export function substanceOf(object: KubeObject): Record<string, unknown> {
-  const { status: _, metadata, ...rest } = object;
+/** The object without versions, the list of its managers and, unless the manifest sets one, status. */
+export function substanceOf(object: KubeObject, manifest: KubeObject): Record<string, unknown> {
+  const { status, metadata, ...rest } = object;
   const { managedFields: _managers, resourceVersion: _version, ...kept } = metadata;
-  return { ...rest, metadata: kept };
+  return { ...rest, ...(manifest['status'] === undefined ? {} : { status }), metadata: kept };
 }

@@ -148,7 +148,7 @@ export function kindsOf(discovery: Discovery): string {
   const known = kindNames.get(discovery);
   if (known !== undefined) return known;
   const text = `${discovery.serverVersion} ${discovery.kinds
-    .map(({ group, version, kind, namespaced }) => `${group}/${version}/${kind}/${namespaced}`)
+    .map(({ group, version, kind, namespaced, hasStatusSubresource }) => `${group}/${version}/${kind}/${namespaced}/${hasStatusSubresource}`)
     .sort()
     .join()}`;
   kindNames.set(discovery, text);
@@ -194,7 +194,11 @@ function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery
   const namespace = application.spec.destination.namespace ?? '';
   const prepared = prepare(
     set.objects.map(({ manifest, file }) => ({ manifest, ...(file === undefined ? {} : { file }) })),
-    { defaultNamespace: namespace, isNamespaced: (group, kind) => discovery.findKind(group, kind)?.namespaced },
+    {
+      defaultNamespace: namespace,
+      isNamespaced: (group, kind) => discovery.findKind(group, kind)?.namespaced,
+      hasStatusSubresource: ({ group, version, kind }) => discovery.find(group, version, kind)?.hasStatusSubresource,
+    },
   );
   if (prepared.objects.length > limits.objectsMax) {
     throw new AppError(
@@ -223,7 +227,8 @@ function desiredState(whose: Whose, set: ManifestSet & { id: string }, discovery
         hookPhases: is.type === 'hook' ? is.phases : [],
         wave: syncWave(object),
         options: own,
-        ignored: ignoredOf(object, rules.rules, globMatches),
+        // For the few that have one: a rule of all objects would make each look at any of them dearer.
+        ignored: ignoredOf(object, object['status'] === undefined ? rules.rules : [...rules.rules, ...rules.ofStatus], globMatches),
         respectsIgnored: options.respectIgnoreDifferences,
         adopts: options.clientSideApplyMigration && !isClientSide(own) && !own.replace ? migrationManagers(application) : false,
         ...(files.has(fileKey(object)) ? { file: files.get(fileKey(object))! } : {}),

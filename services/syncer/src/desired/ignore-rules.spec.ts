@@ -1,5 +1,5 @@
 import type { Application } from '@plumbline/contracts';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { globMatches, ignoreRulesOf, ignoreSettingsOf } from './ignore-rules.ts';
 
 const application = {
@@ -53,6 +53,39 @@ v1/Nothing:
   expect(ignoreRulesOf(application, { 'resource.customizations': '- a' }).problems).toEqual([
     expect.stringContaining('argocd-cm resource.customizations is not understood'),
   ]);
+});
+
+describe('resource.compareoptions (argocd-compat B064)', () => {
+  const rulesOf = (text: string): ReturnType<typeof ignoreRulesOf> => ignoreRulesOf(application, { 'resource.compareoptions': text });
+  const nobody = { group: '*', kind: '*', jsonPointers: ['/status'], source: 'argocd-cm resource.compareoptions' };
+
+  test.each([
+    ['', true],
+    ['ignoreAggregatedRoles: true', true],
+    ['ignoreResourceStatusField: all', true],
+    ['ignoreResourceStatusField:', true],
+    ['ignoreResourceStatusField: crd', false],
+    ['ignoreResourceStatusField: none', false],
+    ['ignoreResourceStatusField: off', false],
+    ['ignoreResourceStatusField: false', false],
+    ['ignoreResourceStatusField: "false"', false],
+  ])('%j: no status is compared: %s', (text, isIgnored) => {
+    expect(rulesOf(text)).toMatchObject({ ofStatus: isIgnored ? [nobody] : [], problems: [], rules: [{ kind: 'ConfigMap' }] });
+  });
+
+  test.each(['ignoreResourceStatusField: nobody', 'ignoreResourceStatusField: [none]', '- a', '{', 'ignoreResourceStatusField: 1'])(
+    '%j is said to be wrong',
+    (text) => {
+      expect(rulesOf(text)).toMatchObject({
+        ofStatus: [nobody],
+        problems: [expect.stringMatching(/^argocd-cm resource\.compareoptions.*o status is compared/)],
+      });
+    },
+  );
+
+  test('a change of it makes another state', () => {
+    expect(ignoreSettingsOf({ 'resource.compareoptions': 'a: b', 'resource.exclusions': '' })).toEqual([['resource.compareoptions', 'a: b']]);
+  });
 });
 
 test.each(['jsonPointers: /spec', '- a\n- b', '{', 'a: &a [*a, *a]\njsonPointers: [{}]', '!!js/function "x"'])(

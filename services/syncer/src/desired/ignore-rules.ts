@@ -8,6 +8,8 @@ import { limits } from '../limits.ts';
 
 export interface IgnoreRules {
   rules: readonly IgnoreRule[];
+  /** Whose status is not compared, of manifests that set one. */
+  ofStatus: readonly IgnoreRule[];
   /** What is written wrongly in argocd-cm, in words. */
   problems: readonly string[];
 }
@@ -15,21 +17,22 @@ export interface IgnoreRules {
 const prefix = 'resource.customizations.ignoreDifferences.';
 /** The older way to write the same: one map of `<group>/<Kind>`. */
 const together = 'resource.customizations';
+const compareOptions = 'resource.compareoptions';
 
 /**
  * The rules of an application and of its installation: `spec.ignoreDifferences`, and of argocd-cm
  * `resource.customizations.ignoreDifferences.all` and `….<group>_<Kind>` (argocd-compat B065), and `ignoreDifferences` in the
- * map `resource.customizations`.
+ * map `resource.customizations`; of `resource.compareoptions` what is about the status (B064).
  */
 export function ignoreRulesOf(application: Application, settings: Data): IgnoreRules {
   const own = (application.spec.ignoreDifferences ?? []).map((rule, index): IgnoreRule => ({ ...rule, source: `spec.ignoreDifferences[${index}]` }));
   const installation = systemRules(settings);
-  return { rules: [...own, ...installation.rules], problems: installation.problems };
+  return { ...installation, rules: [...own, ...installation.rules] };
 }
 
 /** Of argocd-cm only what is about ignoring: another setting makes no other state. */
 export const ignoreSettingsOf = (settings: Data): [string, string][] =>
-  Object.entries(settings).filter(([name]) => name.startsWith(prefix) || name === together);
+  Object.entries(settings).filter(([name]) => name.startsWith(prefix) || name === together || name === compareOptions);
 
 const rulesOfSettings = new WeakMap<Data, IgnoreRules>();
 
@@ -39,12 +42,14 @@ function systemRules(settings: Data): IgnoreRules {
   const rules: IgnoreRule[] = [];
   const problems: string[] = [];
   for (const [name, text] of ignoreSettingsOf(settings)) {
+    if (name === compareOptions) continue;
     for (const rule of name === together ? rulesTogether(text) : [systemRule(`argocd-cm ${name}`, groupKindOf(name.slice(prefix.length)), text)]) {
       if (typeof rule === 'string') problems.push(rule);
       else rules.push(rule);
     }
   }
-  const answer = { rules, problems };
+  const { ofStatus, problems: ofOptions } = statusRules(settings[compareOptions]);
+  const answer = { rules, ofStatus, problems: [...problems, ...ofOptions] };
   rulesOfSettings.set(settings, answer);
   return answer;
 }
@@ -56,6 +61,38 @@ const written = z
     managedFieldsManagers: z.array(z.string()).optional(),
   })
   .nullable();
+
+/** What else Argo CD has there says nothing here, and may be anything. */
+const writtenOptions = z.looseObject({ ignoreResourceStatusField: z.union([z.string(), z.literal(false)]).nullish() }).nullable();
+
+const noStatus: readonly IgnoreRule[] = [{ group: '*', kind: '*', jsonPointers: ['/status'], source: `argocd-cm ${compareOptions}` }];
+
+function statusRules(text = ''): Pick<IgnoreRules, 'ofStatus' | 'problems'> {
+  const name = `argocd-cm ${compareOptions}`;
+  let value: string | false;
+  try {
+    value = writtenOptions.parse(parse(text, { logLevel: 'error' }))?.ignoreResourceStatusField ?? '';
+  } catch {
+    return { ofStatus: noStatus, problems: [`${name} is not understood, and no status is compared: it has to be a YAML map`] };
+  }
+  switch (value) {
+    case '':
+    case 'all':
+      return { ofStatus: noStatus, problems: [] };
+    // CustomResourceDefinitions alone: their status isn't sent, so there is nothing to compare.
+    case 'crd':
+    case 'none':
+    case 'off':
+    case 'false':
+    case false:
+      return { ofStatus: [], problems: [] };
+    default:
+      return {
+        ofStatus: noStatus,
+        problems: [`${name}: ignoreResourceStatusField can't be ${JSON.stringify(value)}: write all, crd or none. No status is compared`],
+      };
+  }
+}
 
 const writtenTogether = z.record(z.string(), z.object({ ignoreDifferences: z.string().optional() }).nullable()).nullable();
 

@@ -64,7 +64,10 @@ it('keeps less than half a kilobyte of a Pod that nobody manages, with what the 
     onFailing: () => undefined,
     onChange: () => undefined,
   });
-  state.follow([{ group: '', version: 'v1', kind: 'Pod', resource: 'pods', namespaced: true, verbs: ['list', 'watch'], preferred: true }], []);
+  state.follow(
+    [{ group: '', version: 'v1', kind: 'Pod', resource: 'pods', namespaced: true, verbs: ['list', 'watch'], preferred: true, hasStatusSubresource: true }],
+    [],
+  );
   // As they come from the network: no two share a string.
   const tell = (from: number, to: number): void => {
     for (let index = from; index < to; index++) told[0]!.upsert(JSON.parse(JSON.stringify(pod(index))) as KubeObject);
