@@ -8,7 +8,7 @@ import { dryRun } from './dry-run.ts';
 import type { Ignoring, Seen } from './ignoring.ts';
 import type { Judgement } from './judge.ts';
 import type { MemoStore } from './memo.ts';
-import { memoOf, substanceOf } from './memo.ts';
+import { isReplacedInPlace, memoOf, memoOfReplaced, substanceOf } from './memo.ts';
 import { patchDryRun } from './patch-dry-run.ts';
 import type { Verification } from './verification.ts';
 
@@ -52,6 +52,10 @@ export function makeAsking({ kube, memos, ignoring, verification, keyedHash, onD
     verification.done(desired.key);
     const memo = judgement.status === 'Synced' ? memoOf(desired, live, seen.object, { keyedHash, schema }) : undefined;
     if (memo !== undefined) memos.set(desired.key, memo);
+    // From here on it is noticed when the manifest changes.
+    else if (judgement.status === 'Synced' && isReplacedInPlace(desired) && memos.get(desired.key)?.uid !== live.metadata.uid) {
+      memos.set(desired.key, memoOfReplaced(desired, live, { keyedHash, schema }));
+    }
     if (asked.size >= limits.judgementsKeptMax) asked.clear();
     // A rule that could not be used just now may be usable at the next look.
     if (seen.isPassing) asked.delete(desired.key);

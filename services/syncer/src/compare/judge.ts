@@ -7,7 +7,7 @@ import { makeAsking, manifestBasis, withProblems } from './asking.ts';
 import { makeIgnoring } from './ignoring.ts';
 import { makeJq } from './jq.ts';
 import type { MemoStore } from './memo.ts';
-import { isAboutManifest, memoOf, sameMemo } from './memo.ts';
+import { isAboutManifest, isReplacedInPlace, memoOf, memoOfReplaced, sameMemo } from './memo.ts';
 import { makeVerification } from './verification.ts';
 
 export interface Judgement {
@@ -91,6 +91,7 @@ export function makeJudge(options: JudgeOptions): Judge {
           return judgement;
         }
         if (isHasty && !isAboutManifest(memo, desired)) return outOfSync;
+        if (isReplacedInPlace(desired) && !isAboutManifest(memo, desired)) return orLeftOver(await asking.ask(look));
       }
       return asking.ask(look);
     },
@@ -101,7 +102,9 @@ export function makeJudge(options: JudgeOptions): Judge {
       settled.delete(desired.key);
       const schema = await options.schemaOf?.(desired.object);
       const seen = await ignoring.see(answer, desired, answer);
-      const memo = memoOf(desired, answer, seen.object, { keyedHash, schema });
+      const memo = isReplacedInPlace(desired)
+        ? memoOfReplaced(desired, answer, { keyedHash, schema })
+        : memoOf(desired, answer, seen.object, { keyedHash, schema });
       if (memo === undefined || seen.isPassing) return void memos.delete(desired.key);
       memos.set(desired.key, memo);
       // Also where the watch reads it in another version than the answer has.
@@ -115,6 +118,12 @@ export function makeJudge(options: JudgeOptions): Judge {
     stop: () => jq.stop(),
   };
 }
+
+/**
+ * Of another manifest than the one that the object was made from: replacing takes away what only the former one had, too, and
+ * that the server doesn't tell.
+ */
+const orLeftOver = (judgement: Judgement): Judgement => (judgement.status === 'Synced' ? { ...judgement, status: 'OutOfSync' } : judgement);
 
 const settledBasis = (desired: DesiredObject, { metadata }: KubeObject, schema: number | undefined): string =>
   `${metadata.uid} ${metadata.resourceVersion} ${manifestBasis(desired)} ${schema}`;

@@ -33,17 +33,34 @@ export interface MemoBasis {
 /** The memo that this live object would have; undefined when we own nothing of it. `seen`: it, without what is ignored. */
 export function memoOf(desired: DesiredObject, live: KubeObject, seen: KubeObject, { keyedHash, schema }: MemoBasis): Memo | undefined {
   const entry = ownEntry(live, fieldManager.objects, 'Apply');
-  // Ownership says nothing about what is applied client-side.
-  if (entry?.fieldsV1 === undefined || isClientSide(desired.options)) return undefined;
+  // Ownership says nothing about what is applied client-side, or replaced.
+  if (entry?.fieldsV1 === undefined || isClientSide(desired.options) || desired.options.replace) return undefined;
   // Paths in terms of one version say nothing about a document of another.
   const values = isOfVersion(live, entry.apiVersion) ? valuesAt(seen, entry.fieldsV1, desired.object) : contentOf(seen, desired.object);
   return {
     uid: live.metadata.uid ?? '',
-    manifest: `${basisOf(desired, keyedHash)}${schema === undefined ? '' : `@${schema}`}`,
+    manifest: manifestOf(desired, { keyedHash, schema }),
     ownership: keyedHash(`${entry.apiVersion ?? ''} ${canonicalFields(entry.fieldsV1)}`),
     values: keyedHash(canonicalJson(values)),
   };
 }
+
+/**
+ * Of an object that is replaced as a whole: which manifest it was made from last, and nothing else. What it owns doesn't say
+ * which fields left the manifest: the server's defaults are among them, and what another had written before is not.
+ */
+export const memoOfReplaced = (desired: DesiredObject, live: KubeObject, basis: MemoBasis): Memo => ({
+  uid: live.metadata.uid ?? '',
+  manifest: manifestOf(desired, basis),
+  ownership: '',
+  values: '',
+});
+
+/** Not with `Force=true`: an object is not deleted and made anew for a manifest that may mean the same. */
+export const isReplacedInPlace = ({ options }: DesiredObject): boolean => options.replace && !options.force;
+
+const manifestOf = (desired: DesiredObject, { keyedHash, schema }: MemoBasis): string =>
+  `${basisOf(desired, keyedHash)}${schema === undefined ? '' : `@${schema}`}`;
 
 /**
  * With the rules: an ignored field that somebody else took is none of ours any more, so the values alone would not say

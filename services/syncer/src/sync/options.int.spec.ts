@@ -162,6 +162,19 @@ describe('Replace=true', () => {
     expect((await cluster.get('ConfigMap', 'replaced'))?.['data']).toEqual({ a: '2' });
   });
 
+  // What left the manifest was seen by nobody, and stayed.
+  it('takes away what left the manifest, and writes nothing when nothing changed', async () => {
+    const both = configMap('narrowed', { a: '1', b: '2' });
+    const narrow = configMap('narrowed', { a: '1' });
+    await cluster.sync({ manifests: [both], ...options('Replace=true') });
+    const sent = async (manifest: object): Promise<string[]> =>
+      (await cluster.sync({ manifests: [manifest], ...options('Replace=true') })).sent.filter((line) => !line.endsWith('(dry run)'));
+    expect(await sent(both)).toEqual([]);
+    expect(await sent(narrow)).toEqual(['replace ConfigMap/narrowed']);
+    expect((await cluster.get('ConfigMap', 'narrowed'))?.['data']).toEqual({ a: '1' });
+    expect(await sent(narrow)).toEqual([]);
+  });
+
   it('updates a Namespace, also with Force=true (B044)', async () => {
     const home = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: `${cluster.namespace}-kept`, labels: { v: '1' } as Record<string, string> } };
     await cluster.sync({ manifests: [home] });
