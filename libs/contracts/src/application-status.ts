@@ -188,7 +188,8 @@ const ofEach = <T, N extends string>(sources: readonly unknown[] | undefined, va
 /** Health comes with events of its own, except of what is not there. */
 function evolveResources(known: readonly ResourceStatus[], compared: Pick<Compared, 'resources' | 'changesOnly' | 'gone'>): ResourceStatus[] {
   const before = new Map(known.map((resource) => [resourceRefKey(resource), resource.health]));
-  const resources = compared.resources.map(({ missing, finished: _, ...resource }) => {
+  const resources = compared.resources.map((one) => {
+    const { missing, finished: _, ...resource } = one;
     const health = before.get(resourceRefKey(resource));
     return withHealth(resource, missing === true ? { status: 'Missing' } : health?.status === 'Missing' ? undefined : health);
   });

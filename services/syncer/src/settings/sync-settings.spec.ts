@@ -2,14 +2,29 @@ import { expect, it } from 'vitest';
 import { healthTimeoutMs, syncSettings } from './sync-settings.ts';
 
 it('has Plumbline’s ways unless the installation wants Argo CD’s', () => {
-  expect(syncSettings({})).toEqual({ healthTimeoutMs: 300_000, timeoutMs: 0, awaitsLoadBalancers: false, supersedes: true, countsChildApplications: true });
+  expect(syncSettings({})).toEqual({
+    healthTimeoutMs: 300_000,
+    timeoutMs: 0,
+    awaitsLoadBalancers: false,
+    supersedes: true,
+    countsChildApplications: true,
+    remembersFinishedJobs: true,
+  });
   const compatible = {
     'plumbline.sync.healthTimeout': '0s',
     'plumbline.sync.awaitLoadBalancers': 'true',
     'plumbline.sync.supersede': 'false',
     'plumbline.health.childApplications': 'false',
+    'plumbline.sync.rememberFinishedJobs': 'false',
   };
-  expect(syncSettings(compatible)).toEqual({ healthTimeoutMs: 0, timeoutMs: 0, awaitsLoadBalancers: true, supersedes: false, countsChildApplications: false });
+  expect(syncSettings(compatible)).toEqual({
+    healthTimeoutMs: 0,
+    timeoutMs: 0,
+    awaitsLoadBalancers: true,
+    supersedes: false,
+    countsChildApplications: false,
+    remembersFinishedJobs: false,
+  });
 });
 
 it.each([
