@@ -4,7 +4,7 @@ import { managingInstance } from '@plumbline/manifests';
 import { expect, test } from 'vitest';
 import type { DesiredObject } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
-import { endedHooks, goesWhenStopped, heldHooks, hookOutcome, hookSuccess, isReplaced, markedWithRun } from './hooks.ts';
+import { endedHooks, goesWhenStopped, heldHooks, hookFailure, hookOutcome, hookSuccess, isReplaced, markedWithRun } from './hooks.ts';
 
 const finalizer = 'argocd.argoproj.io/hook-finalizer';
 const operation = { operationId: 'op', attempt: 0, stepsCompleted: 1, phase: 'Running', operation: {} } as OperationRecord;
@@ -65,6 +65,7 @@ test.each<[string, KubeObject, string]>([
   ['complete', job({}, condition('Complete')), 'succeeded'],
   ['failed', job({}, condition('Failed')), 'failed'],
   ['running', job(), 'running'],
+  ['of unknown health', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, status: { phase: 'Unknown' } }, 'failed'],
   ['suspended', { ...job({}, condition('Suspended')), spec: { suspend: true } }, 'running'],
   ['complete and being deleted', job({ deletionTimestamp: '2030-01-01T00:00:00Z', finalizers: [finalizer] }, condition('Complete')), 'succeeded'],
   ['without a health check', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } }, 'succeeded'],
@@ -109,6 +110,21 @@ test.each<[string, KubeObject, boolean]>([
   ['that nobody of us made', job({ annotations: { [policy]: 'HookFailed' } }), false],
 ])('when a sync is terminated, a hook %s goes: %s', (_, live, expected) => {
   expect(goesWhenStopped(live, operation)).toBe(expected);
+});
+
+// Argo CD's result says what the health says, and no more.
+test.each<[string, KubeObject | undefined, string]>([
+  [
+    'failed',
+    job({}, { conditions: [{ type: 'Failed', status: 'True', message: 'Job has reached the specified backoff limit' }] }),
+    'Job has reached the specified backoff limit',
+  ],
+  ['failed without a word', job({}, condition('Failed')), 'its health is Degraded'],
+  ['is of unknown health', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, status: { phase: 'Unknown', message: 'node lost' } }, 'node lost'],
+  ['is of unknown health without a word', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, status: { phase: 'Unknown' } }, 'its health is Unknown'],
+  ['is gone', undefined, 'hook is missing: it might have been deleted before it was done'],
+])('a hook that %s says so', (_, live, message) => {
+  expect(hookFailure(live)).toBe(message);
 });
 
 test('a hook that succeeded says what its health says, or what was written', () => {

@@ -93,8 +93,12 @@ export function hookOutcome(hook: KubeObject, live: KubeObject | undefined): Hoo
   return found.status === 'Degraded' || found.status === 'Unknown' ? 'failed' : 'running';
 }
 
-export const hookFailure = (live: KubeObject | undefined): string =>
-  live === undefined ? 'hook is missing: it might have been deleted before it was done' : `hook failed: ${health(live)?.message ?? 'degraded'}`;
+/** What its own health says of a hook that has failed, as Argo CD's result does; where that says nothing, which health it is. */
+export function hookFailure(live: KubeObject | undefined): string {
+  if (live === undefined) return 'hook is missing: it might have been deleted before it was done';
+  const found = health(live);
+  return found?.message || `its health is ${found?.status ?? 'Unknown'}`;
+}
 
 /** What its own health says of a hook that has succeeded, as Argo CD's result does; else what was written. */
 export function hookSuccess(live: KubeObject | undefined, written: string): string {
