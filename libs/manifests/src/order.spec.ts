@@ -65,6 +65,12 @@ describe('planSteps', () => {
     ]);
   });
 
+  test('a hook may be told to run in some of its phases only', () => {
+    const [first, second] = [object('Job', 'first', { hook: 'PreSync,PostSync' }), object('Job', 'second', { hook: 'PreSync,PostSync' })];
+    const steps = planSteps([first, second], { phasesOf: (hook) => (hook === first ? ['PreSync'] : undefined) });
+    expect(shown(steps)).toEqual(['PreSync 0: first second', 'PostSync 0: second']);
+  });
+
   test('all kinds of one step are in the order of what needs what, unknown ones last (B002)', () => {
     const kinds = [
       ...['NetworkPolicy', 'ResourceQuota', 'LimitRange', 'PodSecurityPolicy', 'PodDisruptionBudget', 'ServiceAccount', 'Secret', 'SecretList'],

@@ -1,6 +1,6 @@
 import { annotation, annotationOf } from './annotations.ts';
 import { isCustomResourceDefinition, servedByDefinition } from './custom-resource-definition.ts';
-import { classify } from './hooks.ts';
+import { classify, type HookPhase } from './hooks.ts';
 import { groupVersionKind, isNamespace, type KubeObject } from './object.ts';
 
 export type SyncPhaseName = 'PreSync' | 'Sync' | 'PostSync' | 'SyncFail';
@@ -25,6 +25,8 @@ export interface PlannedObject {
 export interface PlanOptions {
   /** Live objects that are no longer wanted. */
   prune?: readonly KubeObject[];
+  /** Phases in which a hook runs, where they are fewer than it names. Default: all that it names. */
+  phasesOf?(hook: KubeObject): readonly HookPhase[] | undefined;
   /** The application, or this object, wants its prunes after everything else. */
   isPrunedLast?(object: KubeObject): boolean;
 }
@@ -79,7 +81,7 @@ interface Task {
  * that needs it (B003). Prunes belong to the Sync phase, in reversed waves (B020).
  */
 export function planSteps(objects: readonly KubeObject[], options: PlanOptions = {}): Step[] {
-  const tasks = objects.flatMap(tasksOf);
+  const tasks = objects.flatMap((object) => tasksOf(object, options));
   const needs = firstNeeds(tasks);
   const steps = new Map<string, Step>();
   const stepAt = (phase: SyncPhaseName, wave: number): Step => {
@@ -113,12 +115,12 @@ export function planSteps(objects: readonly KubeObject[], options: PlanOptions =
   return ordered;
 }
 
-function tasksOf(object: KubeObject): Task[] {
+function tasksOf(object: KubeObject, { phasesOf }: PlanOptions): Task[] {
   const is = classify(object);
   const wave = syncWave(object);
   if (is.type === 'resource') return [{ phase: 'Sync', wave, planned: { object, isHook: false } }];
   if (is.type !== 'hook') return [];
-  return is.phases.filter(isSyncPhase).map((phase) => ({ phase, wave, planned: { object, isHook: true } }));
+  return (phasesOf?.(object) ?? is.phases).filter(isSyncPhase).map((phase) => ({ phase, wave, planned: { object, isHook: true } }));
 }
 
 const compareTasks = (a: { phase: SyncPhaseName; wave: number }, b: { phase: SyncPhaseName; wave: number }): number =>

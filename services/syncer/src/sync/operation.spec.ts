@@ -1,6 +1,6 @@
 import type { ResourceResult } from '@plumbline/contracts';
-import type { KubeObject } from '@plumbline/manifests';
-import { nothingIgnored, resourceIdOf } from '@plumbline/manifests';
+import type { HookPhase, KubeObject } from '@plumbline/manifests';
+import { classify, nothingIgnored, resourceIdOf } from '@plumbline/manifests';
 import { describe, expect, test } from 'vitest';
 import type { DesiredObject, DesiredState } from '../desired/desired-object.ts';
 import type { OperationRecord } from '../domain/state.ts';
@@ -48,12 +48,17 @@ const desiredOf = (object: KubeObject, kind: 'resource' | 'hook'): DesiredObject
     object,
     hash: '',
     kind,
-    hookPhases: kind === 'hook' ? ['PreSync'] : [],
+    hookPhases: kind === 'hook' ? hookPhasesOf(object) : [],
     wave: 0,
     ignored: nothingIgnored,
     respectsIgnored: false,
     adopts: [],
   }) as unknown as DesiredObject;
+
+function hookPhasesOf(object: KubeObject): HookPhase[] {
+  const is = classify(object);
+  return is.type === 'hook' ? is.phases : [];
+}
 
 const stateOf = (...objects: DesiredObject[]): DesiredState => ({
   manifestSet: 'set',
@@ -207,6 +212,40 @@ describe('hooks', () => {
     expect(named?.object.metadata.name).toMatch(/^migrate-0123456-presync-\d+$/);
     expect(withNamedHooks(desired, operation).objects[0]?.key).toBe(named?.key);
     expect(withNamedHooks(desired, { ...operation, requestedAt: '2030-01-01T00:01:00.000Z' }).objects[0]?.key).not.toBe(named?.key);
+  });
+
+  // B010. They had the name of the first phase in all of them: the second run deleted the first one's object, and its log.
+  test('a generateName is another object in each phase', () => {
+    const hook = job({ generateName: 'migrate-', annotations: { 'argocd.argoproj.io/hook': 'PreSync,PostSync,SyncFail,PostDelete' } });
+    const desired = withNamedHooks(stateOf(desiredOf(hook, 'hook'), desiredOf(configMap('a'), 'resource')), operation);
+    const startedAt = Date.parse(operation.requestedAt) / 1_000;
+    const planned = (again: DesiredState) => {
+      const { steps, onFailure } = planOf(operation, again, []);
+      return [...steps, ...onFailure].map(({ phase, objects }) => [phase, ...objects.map(({ object }) => object.metadata.name)]);
+    };
+    const names = [
+      ['PreSync', `migrate-0123456-presync-${startedAt}`],
+      ['Sync', 'a'],
+      ['PostSync', `migrate-0123456-postsync-${startedAt}`],
+      ['SyncFail', `migrate-0123456-syncfail-${startedAt}`],
+    ];
+    expect(planned(desired)).toEqual(names);
+    const started = { ...operation, steps: stepHeads(planOf(operation, desired, []).steps) };
+    const again = withNamedHooks(stateOf(desiredOf(hook, 'hook'), desiredOf(configMap('a'), 'resource')), started);
+    expect(planned(again)).toEqual(names);
+    expect(followPlan(started, planOf(started, again, []))).toEqual(planOf(started, again, []).steps);
+    // What is written is what the manifest says.
+    expect(desired.objects.map(({ object }) => object.metadata.annotations).slice(0, 4)).toEqual(Array.from({ length: 4 }, () => hook.metadata.annotations));
+  });
+
+  // A name is one object: it runs anew in each phase, as Argo CD has it.
+  test('a name is the same object in each phase', () => {
+    const hook = job({ name: 'migrate', annotations: { 'argocd.argoproj.io/hook': 'PreSync,PostSync' } });
+    const { steps } = planOf(operation, withNamedHooks(stateOf(desiredOf(hook, 'hook')), operation), []);
+    expect(steps.map(({ phase, objects }) => [phase, ...objects.map(({ object }) => object.metadata.name)])).toEqual([
+      ['PreSync', 'migrate'],
+      ['PostSync', 'migrate'],
+    ]);
   });
 
   // Restarted in the middle, syncer deleted the running hook and made it again.

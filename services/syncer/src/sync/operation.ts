@@ -20,18 +20,21 @@ import { awaitedHealth } from './awaited-health.ts';
 import { hookFailure, hookOutcome, hookSuccess } from './hooks.ts';
 
 /**
- * Hooks that have a generateName get the name that this operation gives them, the same at every look (argocd-compat
- * B010): server-side apply needs one, and a restart has to find them again.
+ * Hooks that have a generateName become one object for each phase that they name, with the name that this operation gives
+ * it, the same at every look (argocd-compat B010): server-side apply needs one, and a restart has to find them again.
  */
 export function withNamedHooks(desired: DesiredState, operation: Pick<OperationRecord, 'revision' | 'requestedAt'>): DesiredState {
   const isNameless = ({ kind, object }: DesiredObject): boolean => kind === 'hook' && object.metadata.name === '' && object.metadata.generateName !== undefined;
   if (!desired.objects.some(isNameless)) return desired;
-  const objects = desired.objects.map((one) => {
-    if (!isNameless(one)) return one;
+  const { revision, requestedAt } = operation;
+  const objects = desired.objects.flatMap((one) => {
+    if (!isNameless(one)) return [one];
     const { generateName = '', ...metadata } = one.object.metadata;
-    const run = { revision: operation.revision, phase: one.hookPhases[0] ?? 'Sync', startedAtMs: Date.parse(operation.requestedAt) };
-    const object: KubeObject = { ...one.object, metadata: { ...metadata, name: hookName(generateName, run) } };
-    return { ...one, object, key: resourceKey(resourceIdOf(object)) };
+    return one.hookPhases.map((phase): DesiredObject => {
+      const name = hookName(generateName, { revision, phase, startedAtMs: Date.parse(requestedAt) });
+      const object: KubeObject = { ...one.object, metadata: { ...metadata, name } };
+      return { ...one, object, key: resourceKey(resourceIdOf(object)), hookPhases: [phase] };
+    });
   });
   return { ...desired, objects };
 }
@@ -50,8 +53,16 @@ export function planOf(operation: OperationRecord, desired: DesiredState, extra:
   const isSelected = selectionOf(operation);
   // Hooks belong to whole syncs (Argo CD; argocd-compat B027).
   const withHooks = !isPartial && syncStrategy?.apply === undefined;
-  const objects = desired.objects.filter((one) => (one.kind === 'hook' ? withHooks : isSelected(one.object))).map(({ object }) => object);
-  const steps = planSteps(objects, { prune: extra.filter(isSelected), isPrunedLast: (object) => resourceSyncOptions(object, options).pruneLast });
+  const planned = desired.objects.filter((one) => (one.kind === 'hook' ? withHooks : isSelected(one.object)));
+  const hookPhases = new Map(planned.map((one) => [one.object, one.hookPhases]));
+  const steps = planSteps(
+    planned.map(({ object }) => object),
+    {
+      phasesOf: (hook) => hookPhases.get(hook),
+      prune: extra.filter(isSelected),
+      isPrunedLast: (object) => resourceSyncOptions(object, options).pruneLast,
+    },
+  );
   return {
     steps: steps.filter((step) => step.phase !== 'SyncFail'),
     onFailure: dryRun === true ? [] : steps.filter((step) => step.phase === 'SyncFail'),
