@@ -124,6 +124,49 @@ test('an application that is deleted in the middle of a sync leaves no hook behi
   await lab.thenEvent('ApplicationDeleted');
 });
 
+// The sync ended, and its hook kept its finalizer, and with it its namespace, for ever.
+test('an application that is deleted while the API server fails runs its sync on until its hooks are gone', async () => {
+  const lab = await begin();
+  await lab.givenRepository({ 'manifests/hook.json': job('migrate', 'PreSync', true), 'manifests/web.json': configMap('web', { a: '1' }) });
+  await lab.whenApplicationIsCreated({}, { finalizers: ['resources-finalizer.argocd.argoproj.io'] });
+  const { metadata } = await lab.thenObject('Job', 'migrate');
+  const webhook = { group: 'admissionregistration.k8s.io', version: 'v1', kind: 'ValidatingWebhookConfiguration', name: lab.name };
+  await lab.givenObject({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: webhook.kind,
+    metadata: { name: webhook.name },
+    webhooks: [
+      {
+        name: 'away.example.org',
+        clientConfig: { url: 'https://127.0.0.1:1/' },
+        rules: [{ apiGroups: ['batch'], apiVersions: ['v1'], operations: ['UPDATE', 'DELETE'], resources: ['jobs'] }],
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': lab.namespace } },
+        failurePolicy: 'Fail',
+        timeoutSeconds: 1,
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+      },
+    ],
+  });
+  const ref = { group: 'batch', version: 'v1', kind: 'Job', namespace: lab.namespace, name: 'migrate' };
+  await eventually('the webhook counts', () =>
+    lab.kube.mergePatch(ref, { metadata: { labels: { probe: '1' } } }, { fieldManager: 'test', dryRun: true }).then(
+      () => undefined,
+      () => true,
+    ),
+  );
+
+  await lab.whenApplicationIsDeleted();
+  await lab.thenObjectStays('Job', 'migrate', (object) => object.metadata.uid === metadata.uid);
+  expect((await lab.status()).operationState?.phase).toBe('Running');
+  expect((await lab.ownEvents()).map(({ type }) => type)).not.toContain('SyncFailed');
+  await lab.kube.delete(webhook);
+  await lab.thenNoObject('Job', 'migrate');
+  const ended = await lab.thenEvent('SyncFailed');
+  expect(ended.data).toMatchObject({ phase: 'Error', message: 'the application is being deleted' });
+  await lab.thenEvent('ApplicationDeleted');
+});
+
 test('SyncFail hooks run when a step fails, before the sync ends', async () => {
   const lab = await begin();
   await lab.givenRepository({

@@ -20,7 +20,7 @@ import { declaredState, isLeftAlone, refreshAnnotation } from './entry.ts';
 import { changeFinalizers } from './finalizers.ts';
 import { watchEverythingOf } from './observe.ts';
 import { advanceOperation } from './run-operation.ts';
-import { endTerminated, overdueOf, stopHooks, terminationOf } from './terminate.ts';
+import { endRunning, endTerminated, overdueOf, terminationOf } from './terminate.ts';
 import { assertDestination, assertProject, resolveTarget, sourceOf } from './target.ts';
 
 /**
@@ -202,16 +202,6 @@ async function decideAndSync(
 function mayInterrupt(entry: Entry, context: ReconcileContext): boolean {
   const results = entry.applied?.outcome.results;
   return results !== undefined && results.every((result) => result.hookType === undefined) && syncSettings(context.settings()).supersedes;
-}
-
-/** Of a spec that is not allowed any more, or of an Application that goes: nothing more is applied. */
-async function endRunning(entry: Entry, message: string, context: ReconcileContext): Promise<void> {
-  const operation = declaredState(entry)?.operation;
-  if (operation?.phase !== 'Running') return;
-  // Nobody waits for its hooks any more, and their finalizer would keep them, and their namespace, for ever.
-  const problem = await stopHooks(entry, context);
-  const said = problem === undefined ? message : `${message}; its hooks could not be deleted: ${problem}`;
-  await entry.log.execute([{ type: 'FailSync', operationId: operation.operationId, phase: 'Error', message: said, now: context.clock(), canRetry: false }]);
 }
 
 /** What is wrong, with file and line where there is one; answers the sentence that people see. */

@@ -1,5 +1,7 @@
 import type { Application } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
+import type { KubeClient } from '@plumbline/kube';
+import type { KubeObject } from '@plumbline/manifests';
 import type { ApplicationCommand } from '../domain/commands.ts';
 import { refOf } from '../live/object-ref.ts';
 import type { OperationRecord } from '../domain/state.ts';
@@ -58,38 +60,70 @@ export async function endTerminated(entry: Entry, context: ReconcileContext): Pr
   const end =
     problem === undefined
       ? ({ phase: 'Failed', message: `Operation terminated${why}` } as const)
-      : ({ phase: 'Error', message: `Operation termination had errors: ${problem}` } as const);
+      : ({ phase: 'Error', message: `Operation termination had errors: ${problem.message}` } as const);
   await entry.log.execute([{ type: 'FailSync', operationId, ...end, now: context.clock(), canRetry: false }]);
   delete entry.applied;
   context.wakeups.arrange(entry.key, entry.log.state);
 }
 
 /**
- * Deletes the hooks of an operation that is about to be ended before its time, while the log still says that it runs:
- * killed in between, it is done again. Answers what could not be deleted, and why.
+ * Of a spec that is not allowed any more, or of an Application that goes: nothing more is applied. Nobody waits for its
+ * hooks any more, and their finalizer would keep them, and their namespace, for ever: the operation runs until they are
+ * deleted, or until the API server says for good that they are not ours to delete.
  */
-export async function stopHooks(entry: Entry, context: ReconcileContext): Promise<string | undefined> {
-  try {
-    await deleteStoppedHooks(entry, context);
-    return undefined;
-  } catch (error) {
-    context.assertOwner();
-    return AppError.from(error).message;
-  }
+export async function endRunning(entry: Entry, message: string, context: StopContext): Promise<void> {
+  const operation = declaredState(entry)?.operation;
+  if (operation?.phase !== 'Running') return;
+  const problem = await stopHooks(entry, context);
+  if (problem?.canRetry === true) throw new AppError('unavailable', `hooks of the sync that ends could not be deleted: ${problem.message}`, { retry: 'later' });
+  const said = problem === undefined ? message : `${message}; its hooks could not be deleted: ${problem.message}`;
+  await entry.log.execute([{ type: 'FailSync', operationId: operation.operationId, phase: 'Error', message: said, now: context.clock(), canRetry: false }]);
 }
 
-async function deleteStoppedHooks(entry: Entry, context: ReconcileContext): Promise<void> {
+type StopContext = Pick<ReconcileContext, 'desired' | 'assertOwner' | 'clock'> & { cluster: { kube: KubeClient } };
+
+/** What could not be deleted, and why. `canRetry`: an answer of the API server that time may change. */
+interface StopProblem {
+  message: string;
+  canRetry: boolean;
+}
+
+/**
+ * Deletes the hooks of an operation that is about to be ended before its time, while the log still says that it runs:
+ * killed in between, it is done again. One that can't be deleted doesn't keep the others.
+ */
+async function stopHooks(entry: Entry, context: StopContext): Promise<StopProblem | undefined> {
   const operation = declaredState(entry)?.operation;
-  if (operation === undefined || operation.operation.dryRun === true) return;
-  const desired = withNamedHooks(await context.desired.load(entry.resource, entry.instance, operation.manifestSet), operation);
-  const plan = planOf(operation, desired, []);
-  for (const { object, isHook } of [...plan.steps, ...plan.onFailure].flatMap((step) => step.objects)) {
-    if (!isHook) continue;
-    const live = await context.cluster.kube.get(refOf(object));
-    if (live === undefined || !goesWhenStopped(live, operation)) continue;
-    context.assertOwner();
-    await removeHook(live, context.cluster.kube);
-  }
+  if (operation === undefined || operation.operation.dryRun === true) return undefined;
+  const { kube } = context.cluster;
+  const problems: StopProblem[] = [];
+  const attempt = async (work: () => Promise<void>, isRequest: boolean): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      context.assertOwner();
+      const { message, retry } = AppError.from(error);
+      problems.push({ message, canRetry: isRequest && retry === 'later' });
+    }
+  };
+  let hooks: KubeObject[] = [];
+  // Manifests are read with what the API server serves; those that were lost don't come back with time.
+  await attempt(async () => void (await kube.discover()), true);
+  await attempt(async () => void (hooks = await hooksOf(entry, operation, context)), false);
+  for (const hook of hooks) await attempt(() => stopHook(hook, operation, context), true);
+  return problems.find(({ canRetry }) => canRetry) ?? problems[0];
+}
+
+async function hooksOf(entry: Entry, operation: OperationRecord, { desired }: StopContext): Promise<KubeObject[]> {
+  const plan = planOf(operation, withNamedHooks(await desired.load(entry.resource, entry.instance, operation.manifestSet), operation), []);
+  return [...plan.steps, ...plan.onFailure].flatMap(({ objects }) => objects.filter(({ isHook }) => isHook).map(({ object }) => object));
+}
+
+async function stopHook(hook: KubeObject, operation: OperationRecord, { cluster: { kube }, assertOwner }: StopContext): Promise<void> {
+  const live = await kube.get(refOf(hook));
+  if (live === undefined || !goesWhenStopped(live, operation)) return;
+  assertOwner();
+  await removeHook(live, kube);
 }
 
 /** Does the work unless somebody ends the operation meanwhile: then it is left where it stands, before its next write. */
