@@ -47,9 +47,13 @@ test('Prune=confirm waits for a word on the Application', async () => {
   await shop.thenEvent('SyncConfirmationRequested');
   const status = await shop.thenApplicationIs({ phase: 'Running' });
   expect(status.operationState?.message).toBe(`waiting for pruning confirmation of ConfigMap/${shop.namespace}/old`);
+  const warning = await shop.thenCondition('PruneConfirmationWarning', `ConfigMap/${shop.namespace}/old`);
+  expect(warning).toContain('argocd.argoproj.io/deletion-approved');
   await shop.thenObjectStays('ConfigMap', 'old');
   await shop.whenApplicationIsPatched({ metadata: { annotations: { 'argocd.argoproj.io/deletion-approved': new Date().toISOString() } } });
   await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  expect((await shop.status()).conditions?.map(({ type }) => type) ?? []).not.toContain('PruneConfirmationWarning');
+  await shop.thenEvent('SyncResumed');
   await shop.thenNoObject('ConfigMap', 'old');
   await shop.thenObject('ConfigMap', 'kept', (object) => (object['data'] as { a: string }).a === '2');
 });
@@ -74,6 +78,57 @@ test('a hook keeps its result until it is recorded, gives its finalizer up, and 
   await shop.thenNoObject('Job', 'short');
   await shop.thenNoObject('Job', 'succeeds');
   await shop.thenObject('Job', 'stays', ({ metadata }) => metadata.finalizers?.includes(hookFinalizer) !== true);
+});
+
+// Whoever confirmed should not be told to confirm again while the step does its work.
+test('what was confirmed is not asked for any more, although the step waits for something else', async () => {
+  const shop = await begin();
+  await shop.givenRepository({
+    'manifests/kept.json': configMap('kept', { a: '1' }),
+    'manifests/old.json': configMap('old', { a: '1' }, { 'argocd.argoproj.io/sync-options': 'Prune=confirm' }),
+  });
+  await shop.whenApplicationIsCreated();
+  await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  const stuck = { suspend: true };
+  await shop.whenPushed({
+    'manifests/old.json': null,
+    'manifests/hook.json': job('beside', 'Sync', stuck),
+    'manifests/kept.json': configMap('kept', { a: '2' }),
+  });
+  await shop.thenCondition('PruneConfirmationWarning', 'old');
+  await shop.whenApplicationIsPatched({ metadata: { annotations: { 'argocd.argoproj.io/deletion-approved': new Date().toISOString() } } });
+  await shop.thenNoObject('ConfigMap', 'old');
+  await eventually('the condition is gone', async (note) => {
+    const { conditions = [], operationState } = await shop.status();
+    note(conditions);
+    const isAsked = conditions.some(({ type }) => type === 'PruneConfirmationWarning');
+    return !isAsked && operationState?.phase === 'Running' && operationState.message === 'syncing' ? true : undefined;
+  });
+  await shop.whenPatchedByHand('Job', 'beside', { spec: { suspend: false } });
+  await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' }, 60_000);
+});
+
+// argocd-compat B012: an Application elsewhere is nobody's to reconcile, so its status is what this test says.
+test('a hook whose health is unknown has failed, and its result says what its health says', async () => {
+  const shop = await begin();
+  const source = { repoURL: shop.repoUrl, path: 'manifests', targetRevision: 'HEAD' };
+  const destination = { server: 'https://kubernetes.default.svc', namespace: shop.namespace };
+  const hook = {
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'Application',
+    metadata: { name: 'asked', namespace: shop.namespace, annotations: { 'argocd.argoproj.io/hook': 'PreSync' } },
+    spec: { project: 'default', source, destination },
+  };
+  await shop.givenRepository({ 'manifests/hook.json': JSON.stringify(hook), 'manifests/web.json': configMap('web', { a: '1' }) });
+  await shop.whenApplicationIsCreated();
+  await shop.thenObject('Application', 'asked');
+  const sync = { status: 'Synced', comparedTo: { source, destination } };
+  await shop.whenPatchedByHand('Application', 'asked', { status: { sync, health: { status: 'Unknown', message: 'nobody knows' } } });
+  const { operationState } = await shop.thenApplicationIs({ phase: 'Failed' });
+  expect(operationState?.message).toContain(`Application ${shop.namespace}/asked: nobody knows`);
+  const results = operationState?.syncResult.resources.filter(({ kind }) => kind === 'Application');
+  expect(results).toMatchObject([{ name: 'asked', hookType: 'PreSync', hookPhase: 'Failed', message: 'nobody knows' }]);
+  await shop.thenNoObject('ConfigMap', 'web');
 });
 
 test('the deletion of an application with Delete=confirm waits for a word on it', async () => {

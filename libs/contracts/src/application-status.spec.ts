@@ -239,3 +239,40 @@ describe('the operation', () => {
     expect(shownStatus(status)).not.toHaveProperty('historyLimit');
   });
 });
+
+describe('a sync that waits for a word', () => {
+  const asked = (objects: string): ApplicationEvent => ({
+    type: 'SyncConfirmationRequested',
+    data: { operationId: 'a', message: `waiting for pruning confirmation of ${objects}` },
+  });
+  const waiting = [declared(), compared([web]), requested('a'), started('a'), asked('ConfigMap/shop/old')];
+  const warnings = (events: readonly ApplicationEvent[]): string[] =>
+    fold(events)
+      .conditions.filter(({ type }) => type === 'PruneConfirmationWarning')
+      .map(({ message }) => message);
+
+  test('is told by a condition that says what to do, through comparisons, for as long as it waits', () => {
+    const expected = [expect.stringMatching(/^waiting for pruning confirmation of ConfigMap\/shop\/old: annotate the Application with .*deletion-approved/)];
+    expect(warnings(waiting)).toEqual(expected);
+    expect(warnings([...waiting, compared([web, settings])])).toEqual(expected);
+    expect(warnings([...waiting, { type: 'ComparisonFailed', data: { condition: 'ComparisonError', code: 'render-failed', message: 'no' } }])).toEqual(
+      expected,
+    );
+    expect(warnings([...waiting, asked('ConfigMap/shop/other')])).toEqual([expect.stringContaining('ConfigMap/shop/other')]);
+    expect(fold([...waiting, compared([web])]).conditions).toMatchObject([
+      { type: 'PruneConfirmationWarning', lastTransitionTime: '2030-01-01T00:00:04.000Z' },
+    ]);
+  });
+
+  test.each<ApplicationEvent>([
+    { type: 'SyncResumed', data: { operationId: 'a' } },
+    { type: 'SyncTerminationRequested', data: { operationId: 'a' } },
+    { type: 'SyncFailed', data: { operationId: 'a', phase: 'Failed', message: 'superseded' } },
+    started('a'),
+    completed('a', []),
+    requested('b'),
+  ])('and no longer: $type', (event) => {
+    const status = fold([...waiting, event, compared([web])]);
+    expect(status.conditions).toEqual([]);
+  });
+});

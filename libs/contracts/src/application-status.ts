@@ -105,6 +105,10 @@ export const initialApplicationStatus: ApplicationStatus = {
 /** `operationState.message` of an operation that is applied and waits for health: it gives way to a newer one. */
 export const awaitingHealthMessage = 'all objects are applied; waiting until they are healthy';
 
+/** Of an Application whose sync waits until somebody confirms what it prunes. The suffix is how Argo CD's clients know a warning. */
+const confirmationWarning = 'PruneConfirmationWarning';
+const howToConfirm = 'annotate the Application with argocd.argoproj.io/deletion-approved and the time as of now (RFC 3339)';
+
 /** Argo CD's default of `spec.revisionHistoryLimit`. The log keeps everything; only the field is short. */
 const historyLimitDefault = 10;
 
@@ -156,7 +160,7 @@ export function evolveApplicationStatus(status: ApplicationStatus, recorded: Rec
     case 'HealthChanged':
       return evolveHealth(status, event.data, at);
     default:
-      return evolveOperation(status, event, at);
+      return evolveOperation(withoutAwaitedConfirmation(status, event), event, at);
   }
 }
 
@@ -175,6 +179,7 @@ function evolveComparison(status: ApplicationStatus, compared: Compared, at: str
     conditions: [
       // Why the last sync failed stays true until another revision or another sync.
       ...status.conditions.filter((condition) => condition.type === 'SyncError' && status.sync.revision === compared.revision),
+      ...status.conditions.filter((condition) => condition.type === confirmationWarning),
       ...compared.conditions.map((condition) => ({ ...condition, lastTransitionTime: firstSeen(status, condition, at) })),
     ],
     reconciledAt: at,
@@ -272,8 +277,13 @@ function evolveOperation(status: ApplicationStatus, event: ApplicationEvent, at:
       const applied = withOperation(status, (operation) => ({ ...operation, message: awaitingHealthMessage }));
       return { ...applied, history: appendHistory(applied, at) };
     }
-    case 'SyncConfirmationRequested':
-      return withOperation(status, (operation) => ({ ...operation, message: event.data.message }));
+    case 'SyncConfirmationRequested': {
+      const { message } = event.data;
+      const waiting = withOperation(status, (operation) => ({ ...operation, message }));
+      return { ...waiting, conditions: [...waiting.conditions, { type: confirmationWarning, message: `${message}: ${howToConfirm}`, lastTransitionTime: at }] };
+    }
+    case 'SyncResumed':
+      return withOperation(status, (operation) => ({ ...operation, message: 'syncing' }));
     case 'SyncTerminationRequested':
       return withOperation(status, (operation) => ({ ...operation, phase: 'Terminating', message: 'operation is terminating' }));
     case 'SyncRetryScheduled':
@@ -351,6 +361,12 @@ function comparedTo(spec: Extract<ApplicationEvent, { type: 'ApplicationDeclared
 function withHealth(resource: ResourceStatus, health: ResourceStatus['health']): ResourceStatus {
   const { health: _, ...rest } = resource;
   return health === undefined ? rest : { ...rest, health };
+}
+
+/** Whatever else is said of an operation, it waits for nobody's word any more. */
+function withoutAwaitedConfirmation(status: ApplicationStatus, { data }: ApplicationEvent): ApplicationStatus {
+  if (!('operationId' in data) || !status.conditions.some(({ type }) => type === confirmationWarning)) return status;
+  return { ...status, conditions: status.conditions.filter(({ type }) => type !== confirmationWarning) };
 }
 
 const isComparisonCondition = (type: string): boolean => type === 'ComparisonError' || type === 'InvalidSpecError';

@@ -189,6 +189,8 @@ export type ApplicationEvent =
   | { type: 'SyncApplied'; data: { operationId: string; healthUntil?: string } }
   /** The next step would delete what has to be confirmed first: the operation waits, and `message` says for what. */
   | { type: 'SyncConfirmationRequested'; data: { operationId: string; message: string } }
+  /** It waits no more: somebody confirmed it, or nothing is left that has to be confirmed. */
+  | { type: 'SyncResumed'; data: { operationId: string } }
   /** Somebody ends the operation: nothing more is begun, hooks that run are deleted. */
   | { type: 'SyncTerminationRequested'; data: { operationId: string } }
   | { type: 'SyncSucceeded'; data: { operationId: string; revision: string; message: string } }

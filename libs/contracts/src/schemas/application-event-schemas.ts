@@ -113,6 +113,7 @@ export const applicationEventSchemas = {
   SyncStepCompleted: z.object({ ...attempt, step: z.number(), ...step, results: z.array(resourceResult) }),
   SyncApplied: z.object({ operationId: z.string(), healthUntil: z.string().optional() }),
   SyncConfirmationRequested: z.object({ operationId: z.string(), message: z.string() }),
+  SyncResumed: z.object({ operationId: z.string() }),
   SyncTerminationRequested: z.object({ operationId: z.string() }),
   SyncSucceeded: z.object({ operationId: z.string(), revision: z.string(), message: z.string() }),
   SyncFailed: z.object({ operationId: z.string(), phase: z.enum(['Failed', 'Error']), message: z.string() }),

@@ -52,6 +52,7 @@ const types: Readonly<Record<ApplicationEventType, true>> = {
   SyncFailPhaseStarted: true,
   SyncApplied: true,
   SyncConfirmationRequested: true,
+  SyncResumed: true,
   SyncTerminationRequested: true,
   SyncSucceeded: true,
   SyncFailed: true,

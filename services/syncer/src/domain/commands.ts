@@ -64,6 +64,8 @@ export type ApplicationCommand =
   | { type: 'JudgeHealth'; operationId: string; health: AwaitedHealth; now: number }
   /** The next step waits until somebody confirms what it deletes. */
   | { type: 'RequestConfirmation'; operationId: string; message: string }
+  /** Nothing that the next step does has to be confirmed any more. */
+  | { type: 'ResumeSync'; operationId: string }
   /** Somebody wants the operation to end. */
   | { type: 'TerminateSync'; operationId: string }
   | { type: 'FailSync'; operationId: string; phase: 'Failed' | 'Error'; message: string; now: number; canRetry: boolean }

@@ -121,6 +121,12 @@ export function requestConfirmation({ operationId, message }: Command<'RequestCo
   return isNews ? [{ type: 'SyncConfirmationRequested', data: { operationId, message } }] : [];
 }
 
+/** Only what waits for somebody's word goes on. */
+export function resumeSync({ operationId }: Command<'ResumeSync'>, { operation }: Declared): ApplicationEvent[] {
+  const isWaiting = operation?.operationId === operationId && operation.phase === 'Running' && operation.awaitsConfirmation === true;
+  return isWaiting ? [{ type: 'SyncResumed', data: { operationId } }] : [];
+}
+
 /** Twice is once; what has ended has ended. */
 export function terminateSync({ operationId }: Command<'TerminateSync'>, { operation }: Declared): ApplicationEvent[] {
   const isOver = operation?.operationId !== operationId || operation.phase !== 'Running' || operation.isTerminating === true;

@@ -4,7 +4,17 @@ import { limits } from '../limits.ts';
 import { backoffOf, retryDelayMs } from './backoff.ts';
 import { decideAutoSync, decideHealLastGood } from './auto-sync.ts';
 import type { ApplicationCommand } from './commands.ts';
-import { completeStep, failSync, judgeHealth, requestConfirmation, requestSync, runningOperation, startSync, terminateSync } from './decide-sync.ts';
+import {
+  completeStep,
+  failSync,
+  judgeHealth,
+  requestConfirmation,
+  requestSync,
+  resumeSync,
+  runningOperation,
+  startSync,
+  terminateSync,
+} from './decide-sync.ts';
 import { hookWave } from './deletion.ts';
 import { comparisonEvents, driftData, healthEvents, shortened, thoseThatFit } from './parts.ts';
 import type { ApplicationState, Comparison, Declared } from './state.ts';
@@ -40,6 +50,8 @@ export function decide(command: ApplicationCommand, state: ApplicationState): Ap
       return judgeHealth(command, state);
     case 'RequestConfirmation':
       return requestConfirmation(command, state);
+    case 'ResumeSync':
+      return resumeSync(command, state);
     case 'TerminateSync':
       return terminateSync(command, state);
     case 'FailSync':

@@ -87,6 +87,8 @@ export interface OperationRecord {
   failing?: { message: string; canRetry: boolean };
   /** Everything was applied, and it waits until this moment for health. */
   healthUntil?: string;
+  /** It waits until somebody confirms what it prunes. */
+  awaitsConfirmation?: boolean;
   /** Somebody wants it to end. */
   isTerminating?: boolean;
   results: readonly ResourceResult[];
@@ -225,7 +227,7 @@ export const unknownKindsOf = (comparison: Comparison | undefined): string[] =>
   (comparison?.conditions ?? []).filter(({ type }) => type === unknownKindWarning).map(({ message }) => message);
 
 function advance(operation: OperationRecord, event: ApplicationEvent, at: string): OperationRecord {
-  const { retryAt: _retry, finishedAt: _finished, ...running } = operation;
+  const { retryAt: _retry, finishedAt: _finished, awaitsConfirmation: _awaits, ...running } = operation;
   switch (event.type) {
     case 'SyncStarted': {
       const { attempt, steps, onFailure = [] } = event.data;
@@ -241,7 +243,9 @@ function advance(operation: OperationRecord, event: ApplicationEvent, at: string
       return healthUntil === undefined ? running : { ...running, healthUntil, message: 'applied' };
     }
     case 'SyncConfirmationRequested':
-      return { ...running, message: event.data.message };
+      return { ...running, awaitsConfirmation: true, message: event.data.message };
+    case 'SyncResumed':
+      return { ...running, message: 'syncing' };
     case 'SyncTerminationRequested':
       return { ...running, isTerminating: true };
     case 'SyncStepCompleted':

@@ -49,3 +49,25 @@ test('that a sync waits for somebody’s word is said once, and shown', () => {
     .thenNothing();
   expect(statusOf([...running, asked]).operationState).toMatchObject({ phase: 'Running', message });
 });
+
+test('that it goes on is said once, and only of what waited', () => {
+  const message = 'waiting for pruning confirmation of ConfigMap/shop/old';
+  const asked: ApplicationEvent = { type: 'SyncConfirmationRequested', data: { operationId: 'a', message } };
+  const resumed: ApplicationEvent = { type: 'SyncResumed', data: { operationId: 'a' } };
+  const resume: ApplicationCommand = { type: 'ResumeSync', operationId: 'a' };
+  given(running).when(resume).thenNothing();
+  given([...running, asked])
+    .when(resume)
+    .then([resumed]);
+  given([...running, asked, resumed])
+    .when(resume)
+    .thenNothing();
+  given([...running, asked])
+    .when({ ...resume, operationId: 'b' })
+    .thenNothing();
+  expect(statusOf([...running, asked, resumed]).operationState).toMatchObject({ phase: 'Running', message: 'syncing' });
+  // A later step may wait for a word of its own.
+  given([...running, asked, resumed])
+    .when({ type: 'RequestConfirmation', operationId: 'a', message })
+    .then([asked]);
+});

@@ -110,6 +110,7 @@ async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context
       await entry.log.execute([{ type: 'RequestConfirmation', operationId: operation.operationId, message: outcome.waiting }], why);
       return;
     }
+    if (operation.awaitsConfirmation === true) await entry.log.execute([{ type: 'ResumeSync', operationId: operation.operationId }], why);
     const isFailed = outcome.results.some((result) => result.status === 'SyncFailed');
     let results: readonly ResourceResult[] = outcome.results;
     if (!isFailed && operation.operation.dryRun !== true) {
