@@ -1,3 +1,4 @@
+import { eventually } from '@plumbline/testing/scenario';
 import { expect, test } from 'vitest';
 import { configMap, nginx } from './src/manifests.ts';
 import { useScenarios } from './src/platform.ts';
@@ -94,6 +95,34 @@ test('a custom kind whose definition another application brings: it is said what
   await user.kube.discover({ refresh: true });
   await user.thenObject(kind, 'one');
   await user.kube.delete({ group: 'apiextensions.k8s.io', version: 'v1', kind: 'CustomResourceDefinition', name: `${plural}.example.org` });
+});
+
+// argocd-compat B100
+test('a sync of what can not be compared is refused, with what the condition says, and nothing is written', async () => {
+  const shop = await begin();
+  await shop.givenRepository({ 'manifests/web.json': configMap('web', { a: '1' }) });
+  const spec = { source: { repoURL: shop.repoUrl, path: 'nowhere', targetRevision: 'HEAD' }, syncPolicy: { syncOptions: ['CreateNamespace=true'] } };
+  await shop.whenApplicationIsCreated(spec);
+  const message = await shop.thenCondition('ComparisonError', 'nowhere');
+
+  expect((await shop.api.call('POST', `/api/v1/applications/${shop.name}/sync`, { body: {} })).status).toBe(200);
+  const refused = await shop.thenApplicationIs({ phase: 'Error', sync: 'Unknown' });
+  expect(refused.operationState).toMatchObject({ message, operation: { initiatedBy: { username: 'admin' } } });
+  expect(refused.conditions).toMatchObject([{ type: 'ComparisonError', message }]);
+  expect((await shop.application())?.operation).toBeUndefined();
+  // It was good once: what was compared then is no reason to sync it.
+  await shop.whenApplicationIsPatched({ spec: { source: { path: 'manifests' } } });
+  await shop.thenApplicationIs({ sync: 'OutOfSync' });
+  await shop.whenPushed({ 'manifests/web.json': '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {' });
+  const broken = await shop.thenCondition('ComparisonError', 'web.json');
+  await shop.whenApplicationIsPatched({ operation: { sync: {} } });
+  await eventually('the sync of a broken commit is refused', async (note) => {
+    const { operationState } = await shop.status();
+    note(operationState);
+    return operationState?.phase === 'Error' && operationState.message === broken ? true : undefined;
+  });
+  expect((await shop.ownEvents()).filter(({ type }) => type === 'SyncStarted')).toEqual([]);
+  expect(await shop.kube.get({ group: '', version: 'v1', kind: 'Namespace', name: shop.namespace })).toBeUndefined();
 });
 
 test('what can never be synced ends the operation and says so', async () => {
