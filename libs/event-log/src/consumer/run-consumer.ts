@@ -1,9 +1,9 @@
-import { AppError, noMetrics, silentLogger, type Announcement, type Clock, type Logger, type Metrics, type RecordedEvent } from '@plumbline/contracts';
-import { bucketCount, consumerPageEventsMax, pollIntervalMs, pollsPerStoredCheck } from '../limits.ts';
+import { AppError, noMetrics, silentLogger, type Clock, type Logger, type Metrics } from '@plumbline/contracts';
+import { pollIntervalMs, pollsPerStoredCheck } from '../limits.ts';
 import type { AnnouncementSource, Begun, Consumer, ConsumerStatus, EventLog, ParkedStream, ProjectionVerdict, RunningConsumer } from '../port.ts';
 import { Bucket, type BucketShared, type Timer } from './bucket.ts';
 import { bucketOf, type CheckpointStore, type ConsumerState } from './checkpoints.ts';
-import { EarlyAnnouncements } from './early-announcements.ts';
+import { Intake } from './intake.ts';
 import { traceOf } from './parking.ts';
 import { Transactions } from './transactions.ts';
 import { Upkeep } from './upkeep.ts';
@@ -46,14 +46,11 @@ class ConsumerRun<Tx> implements RunningConsumer {
   readonly #timer: Timer;
   #buckets: Bucket<Tx>[] = [];
   #generation = '';
-  #head = 0;
-  #reading: Promise<void> | undefined;
-  #isReadWanted = false;
   #isStopped = false;
   /** One rebuild, retry, skip or change of generation at a time. */
   #exclusive: Promise<unknown> = Promise.resolve();
   readonly #waiters: Waiters;
-  readonly #early: EarlyAnnouncements;
+  readonly #intake: Intake<Tx>;
   readonly #upkeep: Upkeep<Tx>;
   #polls = 0;
   #isReloadWanted = false;
@@ -64,13 +61,17 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#options = options;
     this.#timer = options.timer ?? realTimer;
     this.#waiters = new Waiters(options.consumer.name, this.#timer, () => this.position());
-    this.#early = new EarlyAnnouncements({
-      timer: this.#timer,
-      knownTo: () => this.#nextWanted(),
-      offer: ({ from, to, events = [] }) => this.#offer(from, to, events),
-      missed: () => this.#read(),
-    });
     const { log, checkpoints, consumer, clock, logger = silentLogger, metrics = noMetrics, owner = '', version = '' } = options;
+    this.#intake = new Intake({
+      log,
+      consumer: consumer.name,
+      logger,
+      timer: this.#timer,
+      buckets: () => this.#buckets,
+      generation: () => this.#generation,
+      adopt: (head) => this.#alone(() => this.#adopt(head)),
+      offered: () => this.#progressed(),
+    });
     this.#upkeep = new Upkeep({ log, checkpoints, consumer, clock, timer: this.#timer, logger, metrics, owner, version });
     this.#shared = {
       log,
@@ -94,16 +95,16 @@ class ConsumerRun<Tx> implements RunningConsumer {
     const { log, checkpoints, consumer, announcements } = this.#options;
     const head = await log.head();
     this.#generation = head.generation;
-    this.#head = head.position;
+    this.#intake.beginAt(head.position);
     await this.#upkeep.begin();
     const state = await checkpoints.load(consumer.name, head.generation);
     this.#buckets = state.checkpoints.map((checkpoint) => new Bucket(this.#shared, checkpoint, state.parked));
     for (const bucket of this.#buckets) await bucket.halt();
     if (state.checkpoints.some((checkpoint) => checkpoint.generation !== head.generation)) await this.#adopt(head);
     else if (!(await this.#repair())) await this.#reload();
-    this.#unsubscribe = announcements.subscribe((announcement) => this.#hear(announcement));
+    this.#unsubscribe = announcements.subscribe((announcement) => this.#intake.hear(announcement));
     this.#schedulePoll();
-    this.#read();
+    this.#intake.read();
     this.#retryOlder(state.parked);
   }
 
@@ -123,14 +124,14 @@ class ConsumerRun<Tx> implements RunningConsumer {
     const { consumer } = this.#options;
     const [parked, run] = await Promise.all([this.parked(), this.#upkeep.lastRun()]);
     const progress = run === undefined ? {} : { run };
-    const head = Math.max(this.#head, this.position());
+    const head = Math.max(this.#intake.head, this.position());
     return { name: consumer.name, isProjection: consumer.tables !== undefined, position: this.position(), head, parked: parked.length, ...progress };
   }
 
   async rebuild({ acceptParked = false, begun }: { acceptParked?: boolean } & Begun = {}): Promise<void> {
     await this.#upkeep.rebuild(acceptParked, begun);
     await this.#alone(() => this.#reload());
-    this.#read();
+    this.#intake.read();
   }
 
   compare({ begun }: Begun = {}): Promise<ProjectionVerdict> {
@@ -160,8 +161,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#isStopped = true;
     this.#unsubscribe();
     this.#cancelPoll();
-    this.#early.forget();
-    await this.#reading;
+    await this.#intake.stop();
     await this.#upkeep.stop();
     await this.#exclusive;
     // Idle ones store how far they are, busy ones end what they are at.
@@ -170,87 +170,12 @@ class ConsumerRun<Tx> implements RunningConsumer {
     this.#waiters.stop();
   }
 
-  #hear(announcement: Announcement): void {
-    if (this.#isStopped) return;
-    const { generation, from, to, events } = announcement;
-    const isWhole = generation === this.#generation && events?.length === to - from + 1 && events.every((event, index) => event.position === from + index);
-    if (isWhole && this.#early.keep(announcement)) return;
-    if (isWhole) this.#offer(from, to, events);
-    this.#early.settle();
-    // Too big, another generation, a full bucket: the feed has it.
-    if (generation !== this.#generation || this.#buckets.some((bucket) => bucket.hasRoom() && bucket.taken < to)) this.#read();
-  }
-
-  #offer(from: number, to: number, events: readonly RecordedEvent[]): void {
-    this.#head = Math.max(this.#head, to);
-    const byBucket: RecordedEvent[][] = Array.from({ length: bucketCount }, () => []);
-    for (const event of events) byBucket[bucketOf(event.stream)]?.push(event);
-    this.#buckets.forEach((bucket, index) => bucket.offer(from, to, byBucket[index] ?? []));
-    this.#progressed();
-  }
-
-  /** Reads the feed to its end; asked again meanwhile, once more. */
-  #read(): void {
-    this.#isReadWanted = true;
-    if (this.#reading !== undefined || this.#isStopped) return;
-    this.#reading = this.#readAll().then(
-      () => {
-        this.#reading = undefined;
-        this.#early.settle();
-        if (this.#isReadWanted || this.#isBehind()) this.#read();
-      },
-      (error: unknown) => {
-        this.#reading = undefined;
-        this.#shared.logger.warn('a consumer could not read the feed; the next poll tries again', {
-          consumer: this.#options.consumer.name,
-          error: traceOf(error),
-        });
-      },
-    );
-  }
-
-  /** A bucket that was full has room again, or one was set back: only the feed helps those. */
-  #isBehind(): boolean {
-    return !this.#isStopped && this.#buckets.some((bucket) => bucket.hasRoom() && bucket.taken < this.#head);
-  }
-
-  async #readAll(): Promise<void> {
-    while (this.#isReadWanted) {
-      this.#isReadWanted = false;
-      while (!this.#isStopped && (await this.#readPage()));
-    }
-  }
-
-  /** True when there is more to read, and somebody to take it. */
-  async #readPage(): Promise<boolean> {
-    const after = this.#nextWanted();
-    if (after === undefined) return false;
-    const page = await this.#options.log.readFeed({ after, limit: consumerPageEventsMax });
-    if (page.generation !== this.#generation || page.head < after) {
-      await this.#alone(() => this.#adopt({ position: page.head, generation: page.generation }));
-      return true;
-    }
-    this.#head = page.head;
-    const last = page.events.at(-1);
-    if (last !== undefined) this.#offer(after + 1, last.position, page.events);
-    const next = this.#nextWanted();
-    return last !== undefined && next !== undefined && next < page.head;
-  }
-
-  #nextWanted(): number | undefined {
-    let wanted: number | undefined;
-    for (const bucket of this.#buckets) {
-      if (bucket.hasRoom() && (wanted === undefined || bucket.taken < wanted)) wanted = bucket.taken;
-    }
-    return wanted;
-  }
-
   #schedulePoll(): void {
     this.#cancelPoll = this.#timer(pollIntervalMs, () => {
       if (this.#isStopped) return;
-      this.#read();
+      this.#intake.read();
       for (const bucket of this.#buckets) bucket.storeLag();
-      this.#shared.metrics.gauge('consumer_lag', Math.max(0, this.#head - this.position()), { consumer: this.#options.consumer.name });
+      this.#shared.metrics.gauge('consumer_lag', Math.max(0, this.#intake.head - this.position()), { consumer: this.#options.consumer.name });
       if (this.#polls++ % pollsPerStoredCheck === 0) void this.#checkStored();
       this.#schedulePoll();
     });
@@ -278,7 +203,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
 
   #progressed(): void {
     this.#waiters.check();
-    if (this.#reading === undefined && this.#isBehind()) this.#read();
+    this.#intake.catchUp();
   }
 
   /** The log's positions begin anew: a projection is rebuilt, anything else goes on from where the log ends at most. */
@@ -293,8 +218,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
     const known = new Set(this.#buckets.map((bucket) => bucket.checkpoint.generation));
     const stands = Math.min(...(await Promise.all([...known].map((generation) => this.#options.log.resumeAfter(generation)))));
     this.#generation = head.generation;
-    this.#head = head.position;
-    this.#early.forget();
+    this.#intake.beginAt(head.position);
     const isProjection = consumer.tables !== undefined;
     await this.#restart((position) => (isProjection ? 0 : Math.min(position, stands)), isProjection);
   }
@@ -352,7 +276,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
   async #isDamaged(): Promise<boolean> {
     if ((await this.#upkeep.damage()).length === 0) return false;
     void this.#alone(() => this.#repair()).then(
-      () => this.#read(),
+      () => this.#intake.read(),
       (error: unknown) => this.#shared.logger.error('a projection could not be repaired', { consumer: this.#options.consumer.name, error: traceOf(error) }),
     );
     return true;
@@ -364,7 +288,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
     void this.#alone(() => {
       this.#isReloadWanted = false;
       return this.#reload();
-    }).then(() => this.#read());
+    }).then(() => this.#intake.read());
   }
 
   /** Everything as it is stored: checkpoints, and what the consumer keeps in memory. In an outage, as soon as it can be read. */
@@ -428,7 +352,7 @@ class ConsumerRun<Tx> implements RunningConsumer {
         await this.#resume([bucket], () => this.#options.checkpoints.load(this.#options.consumer.name, this.#generation));
       }
     });
-    this.#read();
+    this.#intake.read();
   }
 
   #alone<R>(work: () => Promise<R>): Promise<R> {
