@@ -157,6 +157,7 @@ test('an application that is deleted while the API server fails runs its sync on
   );
 
   await lab.whenApplicationIsDeleted();
+  expect(await lab.thenCondition('DeletionWarning', 'migrate')).toContain('away.example.org');
   await lab.thenObjectStays('Job', 'migrate', (object) => object.metadata.uid === metadata.uid);
   expect((await lab.status()).operationState?.phase).toBe('Running');
   expect((await lab.ownEvents()).map(({ type }) => type)).not.toContain('SyncFailed');
@@ -165,6 +166,22 @@ test('an application that is deleted while the API server fails runs its sync on
   const ended = await lab.thenEvent('SyncFailed');
   expect(ended.data).toMatchObject({ phase: 'Error', message: 'the application is being deleted' });
   await lab.thenEvent('ApplicationDeleted');
+});
+
+test('a spec that becomes invalid ends the sync, and its hook goes, although the spec names another namespace now', async () => {
+  const lab = await begin();
+  await lab.givenProject({
+    sourceRepos: ['*'],
+    destinations: [{ server: '*', namespace: lab.namespace }],
+    clusterResourceWhitelist: [{ group: '*', kind: '*' }],
+  });
+  await lab.givenRepository({ 'manifests/hook.json': job('migrate', 'PreSync', true), 'manifests/web.json': configMap('web', { a: '1' }) });
+  await lab.whenApplicationIsCreated({ project: lab.name });
+  await lab.thenObject('Job', 'migrate');
+  await lab.whenApplicationIsPatched({ spec: { destination: { namespace: `${lab.namespace}-elsewhere` } } });
+  await lab.thenCondition('InvalidSpecError', 'do not match any of the allowed destinations');
+  await lab.thenApplicationIs({ phase: 'Error' });
+  await lab.thenNoObject('Job', 'migrate');
 });
 
 test('SyncFail hooks run when a step fails, before the sync ends', async () => {

@@ -14,6 +14,7 @@ import { syncSettings } from '../settings/sync-settings.ts';
 import { adoptOperation, refuseOperation } from './adopt-operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
 import type { ReconcileContext, Why } from './context.ts';
+import { tell } from './deletion-conditions.ts';
 import { reconcileDeletion } from './deletion.ts';
 import type { Entry } from './entry.ts';
 import { declaredState, isLeftAlone, refreshAnnotation } from './entry.ts';
@@ -61,7 +62,8 @@ async function reconcileOnce(entry: Entry, context: ReconcileContext, why: Why):
   const state = declaredState(entry);
   if (state === undefined) return;
   if (application.metadata.deletionTimestamp !== undefined || !entry.isPresent) {
-    await endRunning(entry, 'the application is being deleted', context);
+    const tellWaiting = (problem: string): Promise<void> => tell(entry, declaredState(entry) ?? state, { waitsFor: [`the deletion waits: ${problem}`] });
+    await endRunning(entry, 'the application is being deleted', context, tellWaiting);
     return reconcileDeletion(entry, declaredState(entry) ?? state, context);
   }
 

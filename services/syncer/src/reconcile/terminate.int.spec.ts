@@ -7,17 +7,19 @@ import { makeLocalAnnouncements, makeMemoryDatabase, makeMemoryEventLog } from '
 import type { KubeClient } from '@plumbline/kube';
 import { makeKubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { realConnection } from '../../test/synced-application.ts';
 import { ApplicationLog, unseen } from '../applications/application-log.ts';
 import { makeDesiredStates } from '../desired/desired-state.ts';
 import { declared, id, requested, started } from '../domain/testdata/examples.ts';
+import { makeCluster } from '../live/cluster.ts';
 import { markedWithRun } from '../sync/hooks.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
 import { endRunning } from './terminate.ts';
 
 let kube: KubeClient;
+const instance = `shop-${randomUUID().slice(0, 8)}`;
 const namespace = `terminate-${randomUUID().slice(0, 8)}`;
 const webhook = { group: 'admissionregistration.k8s.io', version: 'v1', kind: 'ValidatingWebhookConfiguration', name: namespace };
 const jobRef = (name: string) => ({ group: 'batch', version: 'v1', kind: 'Job', namespace, name });
@@ -46,7 +48,7 @@ afterAll(async () => {
 });
 
 /** An application whose sync has made these hooks and waits for them. `writer`: who ends it. */
-async function running(hooks: readonly KubeObject[], writer: KubeClient = kube) {
+async function running(hooks: readonly KubeObject[], { writer = kube, home = namespace }: { writer?: KubeClient; home?: string } = {}) {
   const blobs = makeMemoryBlobStore();
   const text = canonicalJson({ version: 1, sourceType: 'Directory', objects: hooks.map((manifest) => ({ manifest })) });
   const manifestSet = createHash('sha256').update(text).digest('hex');
@@ -61,17 +63,28 @@ async function running(hooks: readonly KubeObject[], writer: KubeClient = kube) 
     now: Date.now,
   });
   await application.catchUp();
-  const resource = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: id, spec: { project: 'default', destination: { namespace } } };
-  const entry = { key: 'argocd/shop', instance: 'shop', log: application, resource: resource as Application } as Entry;
+  const resource = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: id, spec: { project: 'default', destination: { namespace: home } } };
+  const entry = { key: 'argocd/shop', instance, log: application, resource: resource as Application } as Entry;
   const desired = makeDesiredStates({ bus: {} as Bus, blobs, sealer: makeSealer(Buffer.alloc(32)), kube });
   const operation = declaredState(entry)!.operation!;
-  for (const one of (await desired.load(entry.resource, 'shop', manifestSet)).objects) {
-    await kube.create(markedWithRun(one, { instance: 'shop', operation }).object);
+  for (const one of (await desired.load(entry.resource, instance, manifestSet)).objects) {
+    // They were made before the spec named another home.
+    const { metadata: at, ...rest } = one.object;
+    await kube.create(markedWithRun({ ...one, object: { ...rest, metadata: { ...at, namespace } } }, { instance, operation }).object);
   }
-  const context = { desired, cluster: { kube: writer }, clock: Date.now, assertOwner: () => undefined };
+  const cluster = makeCluster({
+    kube: writer,
+    log: silentLogger,
+    listener: { changed: () => undefined },
+    namespaces: [namespace],
+    isExcluded: (_, kind) => kind !== 'Job',
+  });
+  onTestFinished(() => cluster.stop());
+  const context = { desired, cluster, clock: Date.now, assertOwner: () => undefined };
   return {
     end: () => endRunning(entry, 'the application is being deleted', context),
     operation: () => declaredState(entry)!.operation!,
+    known: () => [...cluster.managedBy(instance)].length,
   };
 }
 
@@ -117,9 +130,20 @@ test('a sync runs on until its hooks are gone, however long the API server fails
   expect(await kube.get(jobRef('held'))).toBeUndefined();
 });
 
+// The spec that is invalid now may be so because it names another namespace.
+test('hooks are found although the spec sends its objects elsewhere by now', async () => {
+  const { metadata, ...rest } = hook('moved');
+  const { namespace: _, ...placeless } = metadata;
+  const { end, operation, known } = await running([{ ...rest, metadata: placeless }], { home: `${namespace}-elsewhere` });
+  await expect.poll(known, { timeout: 20_000 }).toBe(1);
+  await end();
+  expect(operation()).toMatchObject({ phase: 'Error', message: 'the application is being deleted' });
+  expect(await kube.get(jobRef('moved'))).toBeUndefined();
+});
+
 test('what we may not delete is said, and ends it', async () => {
   const nobody = makeKubeClient({ connection: await realConnection('system:serviceaccount:default:nobody'), log: silentLogger });
-  const { end, operation } = await running([hook('theirs')], nobody);
+  const { end, operation } = await running([hook('theirs')], { writer: nobody });
   await end();
   expect(operation()).toMatchObject({
     phase: 'Error',

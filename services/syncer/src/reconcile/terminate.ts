@@ -1,15 +1,16 @@
 import type { Application } from '@plumbline/contracts';
 import { AppError } from '@plumbline/contracts';
-import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
+import { resourceIdOf, resourceKey } from '@plumbline/manifests';
 import type { ApplicationCommand } from '../domain/commands.ts';
+import type { Cluster } from '../live/cluster.ts';
 import { refOf } from '../live/object-ref.ts';
 import type { OperationRecord } from '../domain/state.ts';
 import { isSyncing } from '../domain/state.ts';
 import type { SyncSettings } from '../settings/sync-settings.ts';
 import { syncSettings } from '../settings/sync-settings.ts';
 import { planOf, withNamedHooks } from '../sync/operation.ts';
-import { goesWhenStopped, removeHook } from '../sync/hooks.ts';
+import { goesWhenStopped, isOfOperation, removeHook } from '../sync/hooks.ts';
 import type { ReconcileContext } from './context.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
@@ -71,16 +72,20 @@ export async function endTerminated(entry: Entry, context: ReconcileContext): Pr
  * hooks any more, and their finalizer would keep them, and their namespace, for ever: the operation runs until they are
  * deleted, or until the API server says for good that they are not ours to delete.
  */
-export async function endRunning(entry: Entry, message: string, context: StopContext): Promise<void> {
+export async function endRunning(entry: Entry, message: string, context: StopContext, tellWaiting?: (problem: string) => Promise<void>): Promise<void> {
   const operation = declaredState(entry)?.operation;
   if (operation?.phase !== 'Running') return;
   const problem = await stopHooks(entry, context);
-  if (problem?.canRetry === true) throw new AppError('unavailable', `hooks of the sync that ends could not be deleted: ${problem.message}`, { retry: 'later' });
+  if (problem?.canRetry === true) {
+    const waiting = `hooks of the sync that ends could not be deleted: ${problem.message}`;
+    await tellWaiting?.(waiting);
+    throw new AppError('unavailable', waiting, { retry: 'later' });
+  }
   const said = problem === undefined ? message : `${message}; its hooks could not be deleted: ${problem.message}`;
   await entry.log.execute([{ type: 'FailSync', operationId: operation.operationId, phase: 'Error', message: said, now: context.clock(), canRetry: false }]);
 }
 
-type StopContext = Pick<ReconcileContext, 'desired' | 'assertOwner' | 'clock'> & { cluster: { kube: KubeClient } };
+type StopContext = Pick<ReconcileContext, 'desired' | 'assertOwner' | 'clock'> & { cluster: Pick<Cluster, 'kube' | 'managedBy' | 'state'> };
 
 /** What could not be deleted, and why. `canRetry`: an answer of the API server that time may change. */
 interface StopProblem {
@@ -106,15 +111,26 @@ async function stopHooks(entry: Entry, context: StopContext): Promise<StopProble
       problems.push({ message, canRetry: isRequest && retry === 'later' });
     }
   };
-  let hooks: KubeObject[] = [];
+  const hooks = new Map(trackedHooks(entry, operation, context).map((hook) => [resourceKey(resourceIdOf(hook)), hook]));
   // Manifests are read with what the API server serves; those that were lost don't come back with time.
   await attempt(async () => void (await kube.discover()), true);
-  await attempt(async () => void (hooks = await hooksOf(entry, operation, context)), false);
-  for (const hook of hooks) await attempt(() => stopHook(hook, operation, context), true);
+  await attempt(async () => {
+    for (const hook of await plannedHooks(entry, operation, context)) hooks.set(resourceKey(resourceIdOf(hook)), hook);
+  }, false);
+  for (const hook of hooks.values()) await attempt(() => stopHook(hook, operation, context), true);
   return problems.find(({ canRetry }) => canRetry) ?? problems[0];
 }
 
-async function hooksOf(entry: Entry, operation: OperationRecord, { desired }: StopContext): Promise<KubeObject[]> {
+/** Hooks that say whose they are: the spec may send its objects elsewhere by now, and its manifests may be lost. */
+function trackedHooks({ instance }: Entry, operation: OperationRecord, { cluster }: StopContext): KubeObject[] {
+  return [...cluster.managedBy(instance)].flatMap((key) => {
+    const live = cluster.state.row(key)?.object;
+    return live !== undefined && isOfOperation(live, operation) ? [live] : [];
+  });
+}
+
+/** Those of the plan: after a start not all that is live is known yet, and a former version did not mark its hooks. */
+async function plannedHooks(entry: Entry, operation: OperationRecord, { desired }: StopContext): Promise<KubeObject[]> {
   const plan = planOf(operation, withNamedHooks(await desired.load(entry.resource, entry.instance, operation.manifestSet), operation), []);
   return [...plan.steps, ...plan.onFailure].flatMap(({ objects }) => objects.filter(({ isHook }) => isHook).map(({ object }) => object));
 }
