@@ -19,7 +19,7 @@ export const notHere: readonly { rows: string; why: string }[] = [
   { rows: 'F20', why: 'agents are out of scope of this issue' },
   {
     rows: 'F22 (connections that fall silent)',
-    why: 'noticed within 60 s: `libs/kube/src/watch.int.spec.ts` with less patience; aggregated APIs: `services/syncer/src/live/live-state.int.spec.ts`',
+    why: 'noticed within 60 s: `libs/kube/src/watch.int.spec.ts` with less patience; aggregated APIs: `services/syncer/src/live/aggregated-api.int.spec.ts`',
   },
   {
     rows: 'F23 (413), F24, F25, F26 (but for `kill-awaiting-deletion`), F27, F28',

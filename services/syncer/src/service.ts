@@ -26,6 +26,7 @@ import type { MovedRepositories } from './reconcile/moved-repository.ts';
 import { makeMovedRepositories } from './reconcile/moved-repository.ts';
 import { reconcile } from './reconcile/reconcile.ts';
 import type { Subscriptions } from './reconcile/subscriptions.ts';
+import type { Entry } from './reconcile/entry.ts';
 import { declaredState, noteLateWrite } from './reconcile/entry.ts';
 import { makeSubscriptions } from './reconcile/subscriptions.ts';
 import { makeSweep } from './reconcile/sweep.ts';
@@ -80,7 +81,7 @@ export async function startSyncer(context: ServiceContext<SyncerConfig>, kube: K
     listener: {
       observed: (before, after) => lateWrites.changed(before, after),
       changed: (whom) => wakeForObject(whom, applications, queue),
-      kindsChanged: () => wakeForKinds(applications, queue),
+      kindsChanged: () => wakeForKinds({ applications, cluster, queue }),
       failing: (kind, isFailing) => wakeForKind(kind, isFailing, { applications, cluster, queue, metrics: context.metrics }),
     },
   });
@@ -169,29 +170,32 @@ function wakeForObject(whom: Parameters<ClusterListener['changed']>[0], applicat
   if (key !== undefined) queue.wake(key);
 }
 
-/** What could not be compared may be comparable now, and the other way round. */
-function wakeForKinds(applications: Applications, queue: WorkQueue): void {
-  for (const entry of applications.all()) {
-    const state = declaredState(entry);
-    if (state?.failure !== undefined || (entry.doubtedKinds?.size ?? 0) + (entry.unknownKinds?.size ?? 0) > 0) queue.wake(entry.key);
-  }
-}
-
 interface KindListeners {
   applications: Applications;
   cluster: Cluster;
   queue: WorkQueue;
-  metrics: ServiceContext['metrics'];
+}
+
+/** What could not be compared may be comparable now; and of an API that can't be reached any more nothing is known. */
+function wakeForKinds({ applications, cluster, queue }: KindListeners): void {
+  const away = cluster.state.unavailableGroups().map((group) => `${group}/`);
+  for (const entry of applications.all()) {
+    const isInDoubt = declaredState(entry)?.failure !== undefined || (entry.doubtedKinds?.size ?? 0) + (entry.unknownKinds?.size ?? 0) > 0;
+    if (isInDoubt || away.some((prefix) => hasSome(entry, prefix, cluster))) queue.wake(entry.key);
+  }
 }
 
 /** The list of a kind fails, or works again: those that want or have objects of it look, and those that did without some. */
-function wakeForKind({ group, kind }: KindInfo, isFailing: boolean, { applications, cluster, queue, metrics }: KindListeners): void {
+function wakeForKind({ group, kind }: KindInfo, isFailing: boolean, listeners: KindListeners & Pick<ServiceContext, 'metrics'>): void {
+  const { applications, cluster, queue, metrics } = listeners;
   metrics.gauge('kind_list_failing', Number(isFailing), { group, kind });
-  const prefix = `${group}/${kind}/`;
-  for (const entry of applications.all())
-    if ([...entry.wanted, ...cluster.managedBy(entry.instance)].some((key) => key.startsWith(prefix))) queue.wake(entry.key);
-  wakeForKinds(applications, queue);
+  for (const entry of applications.all()) if (hasSome(entry, `${group}/${kind}/`, cluster)) queue.wake(entry.key);
+  wakeForKinds(listeners);
 }
+
+/** Whether it wants or has objects whose keys begin so. */
+const hasSome = (entry: Entry, prefix: string, cluster: Cluster): boolean =>
+  [...entry.wanted, ...cluster.managedBy(entry.instance)].some((key) => key.startsWith(prefix));
 
 interface Parts {
   kube: KubeClient;

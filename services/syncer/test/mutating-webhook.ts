@@ -2,24 +2,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { KubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
-
-/** For 127.0.0.1, known to nobody but the tests' own webhook configurations. */
-const certificate = `-----BEGIN CERTIFICATE-----
-MIIBqTCCAVCgAwIBAgIUTjE4XIDDMtX/lVrPBqp+hM+/oBQwCgYIKoZIzj0EAwIw
-ITEfMB0GA1UEAwwWcGx1bWJsaW5lIHRlc3Qgd2ViaG9vazAgFw0yNjExMjYxNjUy
-MjNaGA8yMTI2MTEwMjE2NTIyM1owITEfMB0GA1UEAwwWcGx1bWJsaW5lIHRlc3Qg
-d2ViaG9vazBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHkT9lIquF9PlmJPl7Ek
-rupZy5reZDa3nsoMOMq4SeykIDNvlwa4cpRRqmA0wrYUyDYrBhuCOLi0x/1KVHCB
-lkOjZDBiMB0GA1UdDgQWBBSJNQNFjplk7bijX7GXTwjkhghL8DAfBgNVHSMEGDAW
-gBSJNQNFjplk7bijX7GXTwjkhghL8DAPBgNVHRMBAf8EBTADAQH/MA8GA1UdEQQI
-MAaHBH8AAAEwCgYIKoZIzj0EAwIDRwAwRAIgfGzQ5q9ZZ6fPBdsWnxhRG2ryNG+F
-DUZm8mkfxayaeVUCIGqh1WRyL1aDUVxr3g05LAtqB8KaRGwLvhXxTROOD6zF
------END CERTIFICATE-----`;
-const key = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgfyOR4ZesMW7qxljO
-EyRbdxwIWQE5Lwb22Mh/pYIRZBChRANCAAR5E/ZSKrhfT5ZiT5exJK7qWcua3mQ2
-t57KDDjKuEnspCAzb5cGuHKUUapgNMK2FMg2KwYbgji4tMf9SlRwgZZD
------END PRIVATE KEY-----`;
+import { loopbackCertificate } from './loopback-certificate.ts';
 
 /** JSON Patch, or a refusal. */
 export type Admission = { patch: { op: 'add' | 'replace' | 'remove'; path: string; value?: unknown }[] } | { refused: string };
@@ -30,7 +13,7 @@ export async function startMutatingWebhook(
   namespace: string,
   admit: (object: KubeObject) => Admission,
 ): Promise<{ caBundle: string; stop(): Promise<void> }> {
-  const server = createServer({ cert: certificate, key }, (request, response) => {
+  const server = createServer(loopbackCertificate, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -46,7 +29,7 @@ export async function startMutatingWebhook(
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const caBundle = Buffer.from(certificate).toString('base64');
+  const caBundle = Buffer.from(loopbackCertificate.cert).toString('base64');
   const configuration = {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',

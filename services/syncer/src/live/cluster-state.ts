@@ -68,18 +68,26 @@ export class ClusterState {
 
   /**
    * Watches these kinds and no others. One whose group is unavailable is kept, in doubt; one that is gone takes its objects
-   * with it; one that is served in another version or scope now is listed anew, and no other is.
+   * with it; one that is served in another version or scope now, or whose group is back, is listed anew, and no other is.
    */
   follow(kinds: readonly KindInfo[], unavailableGroups: readonly string[]): void {
     const wanted = new Map(kinds.map((info) => [nameOf(info), info]));
+    // The watch of one that was away would wait for its next try.
+    const back = this.#unavailableGroups.filter((group) => !unavailableGroups.includes(group));
+    const isBack = ({ info, watches }: WatchedKind): boolean => back.includes(info.group) && watches.some(({ state }) => state === 'interrupted');
     for (const [name, { info }] of this.#kinds) if (!wanted.has(name) && !unavailableGroups.includes(info.group)) this.#forgetKind(name);
     for (const [name, info] of wanted) {
       const known = this.#kinds.get(name);
-      if (known?.info.version === info.version && known.info.namespaced === info.namespaced) continue;
+      if (known?.info.version === info.version && known.info.namespaced === info.namespaced && !isBack(known)) continue;
       if (known !== undefined) void stopAll(known.watches);
       this.#startWatch(name, info);
     }
     this.#unavailableGroups = unavailableGroups;
+  }
+
+  /** Those whose API can't be reached now. */
+  unavailableGroups(): readonly string[] {
+    return this.#unavailableGroups;
   }
 
   /** Waits a moment for the first complete list. */

@@ -5,6 +5,7 @@ import type { KubeClient, KubeConnection } from '@plumbline/kube';
 import { loadConnection, makeKubeClient } from '@plumbline/kube';
 import type { KubeObject } from '@plumbline/manifests';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { startAggregatedApi } from '../../test/aggregated-api.ts';
 import { watchedResources } from '../settings/watched-resources.ts';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import { makeCluster } from './cluster.ts';
@@ -175,6 +176,29 @@ describe('live state of a cluster', () => {
     expect(cluster.state.kindState('', 'ConfigMap')).toBe('synced');
     await kube.delete(ref);
     await expect.poll(() => cluster.state.kindState(away, 'Thing'), poll).toBe('unserved');
+  });
+
+  it('lists an aggregated API anew as soon as it is back, and no other', async () => {
+    const followed = follow();
+    const { cluster, watched } = followed;
+    const aggregated = `back-${suffix}.example.org`;
+    const api = await startAggregatedApi(kube, aggregated, namespace);
+    onTestFinished(() => api.remove());
+    api.put('before', {});
+    await isListed(followed, aggregated, 'Widget');
+    const key = (name: string): string => `${aggregated}/Widget/${namespace}/${name}`;
+    expect(cluster.state.row(key('before'))).toBeDefined();
+
+    await api.goAway();
+    await expect.poll(() => cluster.state.kindState(aggregated, 'Widget'), poll).toBe('unavailable');
+    expect(cluster.state.unavailableGroups()).toContain(aggregated);
+    expect(cluster.state.row(key('before'))).toBeDefined();
+    api.put('meanwhile', {});
+
+    await api.comeBack();
+    await isListed(followed, aggregated, 'Widget');
+    expect(cluster.state.row(key('meanwhile'))).toBeDefined();
+    expect([...watched].filter(([, times]) => times !== 1)).toEqual([['Widget', 2]]);
   });
 
   it('excludes and includes kinds as the settings say, also when they change', async () => {

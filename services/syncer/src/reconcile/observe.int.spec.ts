@@ -130,7 +130,7 @@ it('tells of a kind whose list goes on failing, prunes nothing of it, and goes o
   };
   await kube.create(versioned(false, 1));
   onTestFinished(async () => void (await kube.delete(ref)));
-  const { cluster } = clusterWithDoubts(500);
+  const { cluster, doubt } = clusterWithDoubts(500);
   await expect.poll(() => cluster.state.kindState(group, 'Gadget'), poll).toBe('synced');
   await kube.create(managed(`${group}/v1`, 'Gadget'));
   await expect.poll(() => kindsOf(extraObjects(newEntry(), desiredOf(), cluster)), poll).toContain('Gadget');
@@ -147,6 +147,13 @@ it('tells of a kind whose list goes on failing, prunes nothing of it, and goes o
     code: 'unavailable',
     message: expect.stringMatching(/Gadget objects fails since \d{4}-.*conversion webhook/),
   });
+
+  // Where the whole API is away, that is what there is to say.
+  await doubt(true);
+  await watch(desiredOf());
+  expect(entry.doubtedKinds).toEqual(new Set([`${group}/Gadget`]));
+  await expect(watch(desiredOf(managed(`${group}/v1`, 'Gadget')))).rejects.toMatchObject({ message: expect.stringContaining("can't be reached now") });
+  await doubt(false);
 
   await kube.mergePatch(ref, { spec: { conversion: { strategy: 'None', webhook: null } } }, { fieldManager: 'test' });
   await expect.poll(() => cluster.state.kindState(group, 'Gadget'), { ...poll, timeout: 60_000 }).toBe('synced');

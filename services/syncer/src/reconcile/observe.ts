@@ -59,7 +59,8 @@ async function kindsListed(entry: Entry, desired: DesiredState, state: Declared,
       listed = await cluster.state.whenListed(group, kind, namespace);
     }
     if (listed === 'unavailable' || listed === 'forbidden' || listed === 'failing') {
-      const failure = cluster.state.failure(group, kind, namespace);
+      // An API that can't be reached is why its list fails, and where to look.
+      const failure = listed === 'failing' ? cluster.state.failure(group, kind, namespace) : undefined;
       if (manifest !== undefined && failure !== undefined) throw failingKind({ group, kind }, failure);
       if (manifest !== undefined) throw listed === 'forbidden' ? forbiddenKind(manifest) : unavailableKind(manifest);
       // Namespaces are looked at for everybody; who has none among its objects does without.
