@@ -32,4 +32,9 @@ export const limits = {
   quietMs: 75_000,
   /** How long what one Application of a case does next may take, on a busy machine. */
   factMs: 60_000,
+  /** More than a push wakes all of, and some for each of the sweep's turns. */
+  monorepoApplications: 45,
+  /** The sweep comes each half minute; with twenty it has been at everybody. The other is for some of its turns that meet nobody. */
+  sweepRoundMs: 660_000,
+  sweepShareMs: 120_000,
 } as const;

@@ -9,6 +9,7 @@ import { gitCases } from './git-server.ts';
 import { killCases } from './kill-storm.ts';
 import { killedInDeletionCases } from './killed-in-deletion.ts';
 import { killedInSyncCases } from './killed-in-sync.ts';
+import { monorepoCases } from './monorepo-push.ts';
 import { pauseCases } from './paused-services.ts';
 import { twoSyncersCase } from './two-syncers.ts';
 import { poisonedObjectsCase } from './poisoned-objects.ts';
@@ -23,6 +24,7 @@ export const allCases: readonly FaultCase[] = [
   ...killCases,
   ...killedInSyncCases,
   ...killedInDeletionCases,
+  ...monorepoCases,
   ...pauseCases,
   rollingRestartCase,
   ...redisCases,
