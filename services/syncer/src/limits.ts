@@ -64,6 +64,8 @@ export const limits = {
   pointersAtOnceMax: 20,
   /** Applications that the renderer is asked about at once after a push (`recallManifests` takes no more). */
   recalledAtOnceMax: 256,
+  /** How often it is asked while it doesn't answer, with twice the pause each time: a restart takes some seconds. */
+  recallTriesMax: 5,
   /** What waits or failed is looked at again this often, everything else every twentieth time, whatever was or wasn't heard. */
   sweepMs: 30_000,
   /** A status that is only about progress is written at most this often. */

@@ -2,7 +2,7 @@ import type { Application, ApplicationEvent } from '@plumbline/contracts';
 import { AppError, silentLogger } from '@plumbline/contracts';
 import { repositoryId } from '@plumbline/git';
 import type { Discovery } from '@plumbline/kube';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { compared, declared, deployment, outOfSync, record, requested, started } from '../domain/testdata/examples.ts';
 import { evolve, initialState } from '../domain/state.ts';
 import { limits } from '../limits.ts';
@@ -33,7 +33,11 @@ function stage(entries: readonly Entry[], remembered: (key: string) => string | 
     desired: {
       recall: async (sealedSpecs) => {
         asked.push(sealedSpecs.length);
-        return sealedSpecs.map(() => remembered(entries[position++ % entries.length]!.key));
+        return sealedSpecs.map(() => {
+          const answer = remembered(entries[position % entries.length]!.key);
+          position++;
+          return answer;
+        });
       },
     },
     world: { ref: () => ({ ...target, ref: 'main', position: 2 }), outage: () => undefined, project: () => undefined, ...world },
@@ -89,6 +93,33 @@ test('while the repository cannot be reached, and when the renderer cannot be as
   });
   silent.moved.moved(repository, 'why');
   await vi.waitFor(() => expect(silent.woken).toHaveLength(30));
+});
+
+// Found by the fault suite: a renderer that was killed during a push made all followers say so, each with two events.
+test('a renderer that restarts is asked again before anybody is woken; of one that stays away, all are', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  let tries = 0;
+  const away = (): never => {
+    tries++;
+    throw new AppError('unavailable', 'nobody answers', { retry: 'later' });
+  };
+  let isBack = false;
+  const entries = fleet(30);
+  const { moved, woken } = stage(entries, (key) => (isBack ? ({ a3: 'set-r2' }[key] ?? 'set-r1') : away()));
+  moved.moved(repository, 'why');
+  await vi.advanceTimersByTimeAsync(3 * limits.reconcileRetryMs);
+  expect([tries, woken]).toEqual([3, []]);
+  isBack = true;
+  await vi.advanceTimersByTimeAsync(4 * limits.reconcileRetryMs);
+  expect(woken).toEqual(['a3']);
+
+  isBack = false;
+  tries = 0;
+  moved.moved(repository, 'again');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(tries).toBe(limits.recallTriesMax);
+  expect(woken).toHaveLength(1 + entries.length);
 });
 
 test('a repository that moves again meanwhile is gone through once more, however often it moved', async () => {

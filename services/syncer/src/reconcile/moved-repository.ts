@@ -62,17 +62,28 @@ export function makeMovedRepositories(parts: MovedRepositoriesParts): MovedRepos
     }
   };
 
+  /** A renderer that restarts is waited for: to wake everybody would make each of them say that it is away. Empty: it stays away. */
+  const askOnceItAnswers = async (sealedSpecs: readonly string[], target: Target): Promise<(string | undefined)[]> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await desired.recall(sealedSpecs, target);
+      } catch (error) {
+        const { retry, message } = AppError.from(error);
+        if (retry !== 'later' || tries >= limits.recallTriesMax) {
+          log.info('the renderer could not be asked for many applications at once; each asks by itself', { reason: message });
+          return [];
+        }
+        await new Promise((resolve) => void setTimeout(resolve, limits.reconcileRetryMs * 2 ** (tries - 1)).unref());
+      }
+    }
+  };
+
   const recall = async (those: readonly Unmoved[], correlation: string): Promise<void> => {
     const { target } = those[0]!;
-    let remembered: (string | undefined)[] = [];
-    try {
-      remembered = await desired.recall(
-        those.map((one) => one.sealedSpec),
-        target,
-      );
-    } catch (error) {
-      log.info('the renderer could not be asked for many applications at once; each asks by itself', { reason: AppError.from(error).message });
-    }
+    const remembered = await askOnceItAnswers(
+      those.map((one) => one.sealedSpec),
+      target,
+    );
     const discovery = await kube.discover();
     for (const [index, { entry, sealedSpec, manifestSet }] of those.entries()) {
       const isSame = remembered[index] === manifestSet;
