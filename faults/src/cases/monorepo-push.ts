@@ -69,6 +69,8 @@ async function killDuringPush({ name, moment }: Kill, monorepo: Monorepo, { worl
   const told = syncs.map(({ name: application, fact }) => `${fact.type} of ${application}`);
   const once = ['SyncRequested', 'SyncStarted', 'SyncStepCompleted', 'SyncSucceeded'].map((type) => `${type} of ${push.changed}`);
   verify('the one application was synced, once, and no other', told.join() === once.join(), told.join(', '));
+  const failed = facts.flatMap(({ name: application, fact }) => (fact.type === 'ComparisonFailed' && application !== push.changed ? [application] : []));
+  verify('nobody else says that something is wrong', failed.length === 0, failed.join(', '));
   return push;
 }
 
