@@ -70,7 +70,8 @@ export async function letDeletionHooksGo(entry: Entry, context: ReconcileContext
 }
 
 async function letGo(entry: Entry, phase: DeletionHookPhase, { cluster, assertOwner }: ReconcileContext): Promise<void> {
-  for (const key of [...cluster.managedBy(entry.instance)]) {
+  // A CustomResourceDefinition doesn't say whose it is; the application wants it all the same.
+  for (const key of new Set([...cluster.managedBy(entry.instance), ...entry.wanted])) {
     const live = cluster.state.row(key)?.object;
     if (live === undefined || !isOfOperation(live, { operationId: operationIdOf(entry, phase) })) continue;
     const outcome = hookOutcome(live, live);
