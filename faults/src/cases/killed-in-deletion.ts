@@ -3,9 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplicationFact } from '../world/one-application.ts';
 import { OneApplication } from '../world/one-application.ts';
 import type { FaultCase, FaultContext } from './fault-case.ts';
+import { killSyncer, lookedAtMs } from './kill-syncer.ts';
 
-/** How long it is looked at after syncer is back: whoever began something again would have done so by then. */
-const lookedAtMs = 2_000;
 const phases: readonly DeletionHookPhase[] = ['PreDelete', 'PostDelete'];
 
 /** Syncer dies while a hook of a deletion runs: afterwards the deletion goes on where it was, and the hook is not run again. */
@@ -38,18 +37,11 @@ const hookOf = (phase: DeletionHookPhase, gate: string): string =>
     spec: { template: { spec: { restartPolicy: 'Never', nodeSelector: { [gate]: 'open' }, containers: [{ name: 'work', image: 'busybox' }] } } },
   });
 
-async function killDuring(phase: DeletionHookPhase, application: OneApplication, { world, random, scale, injected, verify }: FaultContext): Promise<void> {
+async function killDuring(phase: DeletionHookPhase, application: OneApplication, context: FaultContext): Promise<void> {
+  const { verify } = context;
   await application.delete();
   const before = await application.object('Job', 'hook');
-  const syncer = world.services.get('syncer')!;
-  for (let done = 0; done < scale; done++) {
-    await sleep(random.int(0, 300));
-    syncer.signal('SIGKILL');
-    injected('SIGKILL syncer');
-    await sleep(random.int(200, 1_000));
-    await syncer.whenReady();
-  }
-  await sleep(lookedAtMs);
+  await killSyncer(context);
   verify('it still waits', endsOf(await application.facts()).length === 0);
   const isThere = (await application.get('ConfigMap', 'web')) !== undefined;
   verify(phase === 'PreDelete' ? 'its objects are still there' : 'its objects have gone', isThere === (phase === 'PreDelete'));

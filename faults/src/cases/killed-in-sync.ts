@@ -2,10 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OneApplication as Application, ApplicationFact } from '../world/one-application.ts';
 import { OneApplication } from '../world/one-application.ts';
 import type { FaultCase, FaultContext } from './fault-case.ts';
+import { killSyncer, lookedAtMs } from './kill-syncer.ts';
 import { syncMoments, type SyncMoment } from './sync-moments.ts';
-
-/** How long it is looked at after syncer is back: whoever began something again would have done so by then. */
-const lookedAtMs = 2_000;
 
 /** Syncer dies at a known point of a sync: afterwards the sync ends exactly once, as it would have, and no hook runs twice. */
 export const killedInSyncCases: readonly FaultCase[] = syncMoments.map((moment) => ({
@@ -25,19 +23,12 @@ export const killedInSyncCases: readonly FaultCase[] = syncMoments.map((moment) 
   },
 }));
 
-async function killAt(moment: SyncMoment, application: Application, { world, random, scale, injected, verify }: FaultContext): Promise<void> {
+async function killAt(moment: SyncMoment, application: Application, context: FaultContext): Promise<void> {
+  const { verify } = context;
   const operation = await moment.reached(application);
   const hooks = await uidsOf(moment.hooks, application);
   verify('its hooks are there', !hooks.includes(undefined), hooks.join(', '));
-  const syncer = world.services.get('syncer')!;
-  for (let done = 0; done < scale; done++) {
-    await sleep(random.int(0, 300));
-    syncer.signal('SIGKILL');
-    injected('SIGKILL syncer');
-    await sleep(random.int(200, 1_000));
-    await syncer.whenReady();
-  }
-  await sleep(lookedAtMs);
+  await killSyncer(context);
   const meanwhile = ofOperation(await application.facts(), operation);
   verify('it still waits', endsOf(meanwhile).length === 0, meanwhile.map(({ type }) => type).join(', '));
   for (const name of moment.later) verify(`${name} has not been applied`, (await application.get('ConfigMap', name)) === undefined);
