@@ -17,7 +17,7 @@ import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
 import { prunable, watchEverythingOf } from './observe.ts';
 import { liveIn, stepContextOf } from './step-context.ts';
-import { untilTerminated } from './terminate.ts';
+import { removeLeftHooks, untilTerminated } from './terminate.ts';
 
 /**
  * Executes the commands and then moves the running operation, if there is one, as far as it goes without waiting: each
@@ -186,6 +186,7 @@ async function applyOnce(
 async function endHooks(entry: Entry, context: ReconcileContext): Promise<void> {
   const operation = declaredState(entry)?.operation;
   if (operation === undefined) return;
+  await removeLeftHooks(entry, context);
   const ended = endedHooks(operation, liveIn(context));
   for (const hook of ended) {
     context.assertOwner();

@@ -16,7 +16,7 @@ import { makeCluster } from '../live/cluster.ts';
 import { markedWithRun } from '../sync/hooks.ts';
 import type { Entry } from './entry.ts';
 import { declaredState } from './entry.ts';
-import { endRunning } from './terminate.ts';
+import { endRunning, removeLeftHooks } from './terminate.ts';
 
 let kube: KubeClient;
 const instance = `shop-${randomUUID().slice(0, 8)}`;
@@ -80,9 +80,12 @@ async function running(hooks: readonly KubeObject[], { writer = kube, home = nam
     isExcluded: (_, kind) => kind !== 'Job',
   });
   onTestFinished(() => cluster.stop());
-  const context = { desired, cluster, clock: Date.now, assertOwner: () => undefined };
+  const context = { desired, cluster, clock: Date.now, log: silentLogger, assertOwner: () => undefined };
   return {
     end: () => endRunning(entry, 'the application is being deleted', context),
+    /** As somebody who ends a sync does it, whatever the API server says. */
+    endAnyway: () => application.execute([{ type: 'FailSync', operationId: 'op', phase: 'Error', message: 'terminated', now: Date.now(), canRetry: false }]),
+    removeLeft: () => removeLeftHooks(entry, context),
     operation: () => declaredState(entry)!.operation!,
     known: () => [...cluster.managedBy(instance)].length,
   };
@@ -128,6 +131,19 @@ test('a sync runs on until its hooks are gone, however long the API server fails
   await kube.delete(webhook);
   await expect.poll(() => end().then(() => operation()), { timeout: 30_000 }).toMatchObject({ phase: 'Error', message: 'the application is being deleted' });
   expect(await kube.get(jobRef('held'))).toBeUndefined();
+});
+
+test('what a terminated sync could not delete goes when the API server lets it', async () => {
+  const { endAnyway, removeLeft, known } = await running([hook('held', { held: 'yes' })]);
+  await expect.poll(known, { timeout: 20_000 }).toBe(1);
+  await removeLeft();
+  // Its sync still runs.
+  expect((await kube.get(jobRef('held')))?.metadata.deletionTimestamp).toBeUndefined();
+  await givenFailingWebhook();
+  await endAnyway();
+  await expect(removeLeft()).rejects.toMatchObject({ retry: 'later' });
+  await kube.delete(webhook);
+  await expect.poll(() => removeLeft().then(() => kube.get(jobRef('held'))), { timeout: 30_000 }).toBeUndefined();
 });
 
 // The spec that is invalid now may be so because it names another namespace.

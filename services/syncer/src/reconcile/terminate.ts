@@ -87,6 +87,8 @@ export async function endRunning(entry: Entry, message: string, context: StopCon
 
 type StopContext = Pick<ReconcileContext, 'desired' | 'assertOwner' | 'clock'> & { cluster: Pick<Cluster, 'kube' | 'managedBy' | 'state'> };
 
+type LeftContext = Pick<ReconcileContext, 'log' | 'assertOwner'> & Pick<StopContext, 'cluster'>;
+
 /** What could not be deleted, and why. `canRetry`: an answer of the API server that time may change. */
 interface StopProblem {
   message: string;
@@ -121,8 +123,28 @@ async function stopHooks(entry: Entry, context: StopContext): Promise<StopProble
   return problems.find(({ canRetry }) => canRetry) ?? problems[0];
 }
 
+/**
+ * Deletes what an operation left that ended although the API server would not delete its hooks: their finalizer would keep
+ * them, and their namespace, for ever. What is refused for good stays, and was said.
+ */
+export async function removeLeftHooks(entry: Entry, context: LeftContext): Promise<void> {
+  const operation = declaredState(entry)?.operation;
+  if (operation?.phase !== 'Error' || operation.operation.dryRun === true) return;
+  for (const hook of trackedHooks(entry, operation, context)) {
+    if (!goesWhenStopped(hook, operation)) continue;
+    context.assertOwner();
+    try {
+      await removeHook(hook, context.cluster.kube);
+    } catch (error) {
+      const { retry, message } = AppError.from(error);
+      if (retry === 'later') throw error;
+      context.log.warn('a hook of a sync that was ended could not be deleted', { application: entry.key, hook: hook.metadata.name, reason: message });
+    }
+  }
+}
+
 /** Hooks that say whose they are: the spec may send its objects elsewhere by now, and its manifests may be lost. */
-function trackedHooks({ instance }: Entry, operation: OperationRecord, { cluster }: StopContext): KubeObject[] {
+function trackedHooks({ instance }: Entry, operation: OperationRecord, { cluster }: Pick<StopContext, 'cluster'>): KubeObject[] {
   return [...cluster.managedBy(instance)].flatMap((key) => {
     const live = cluster.state.row(key)?.object;
     return live !== undefined && isOfOperation(live, operation) ? [live] : [];
