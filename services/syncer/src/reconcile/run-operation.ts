@@ -1,4 +1,4 @@
-import type { ResourceResult } from '@plumbline/contracts';
+import type { RecordedEvent, ResourceResult } from '@plumbline/contracts';
 import type { Step } from '@plumbline/manifests';
 import { applicationSyncOptions } from '@plumbline/manifests';
 import type { ApplicationCommand, AwaitedHealth } from '../domain/commands.ts';
@@ -62,11 +62,15 @@ export async function advanceOperation(
   const attempt = retryAtMs === undefined ? operation.attempt : operation.attempt + 1;
   const { operationId } = operation;
   const start: ApplicationCommand = { type: 'StartSync', operationId, attempt, steps: stepHeads(plan.steps), onFailure: stepHeads(plan.onFailure) };
-  await entry.log.execute(isStarted ? commands : [...commands, start], why);
+  // Nothing is written before a step that was applied is over: what was seen can be recorded with its outcome.
+  const isApplied = isStarted && entry.applied?.step === stepName(operation);
+  if (!isApplied) await entry.log.execute(isStarted ? commands : [...commands, start], why);
   if (!isStarted) delete entry.applied;
   context.statusChanged(entry);
-  await runSteps(entry, target, plan, context, why);
+  await runSteps(entry, { desired: target, plan, unrecorded: isApplied ? commands : [] }, context, why);
 }
+
+const stepName = ({ operationId, attempt, stepsCompleted }: OperationRecord): string => `${operationId} ${attempt} ${stepsCompleted}`;
 
 /** Everything is applied: whether what it waits for has come, or won't. */
 async function awaitHealth(
@@ -96,8 +100,19 @@ function runningAfter(entry: Entry, commands: readonly ApplicationCommand[]): Op
   return operation?.phase === 'Running' ? operation : undefined;
 }
 
-async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context: ReconcileContext, why: Why): Promise<void> {
+async function runSteps(
+  entry: Entry,
+  { desired, plan, unrecorded }: { desired: DesiredState; plan: Plan; unrecorded: readonly ApplicationCommand[] },
+  context: ReconcileContext,
+  why: Why,
+): Promise<void> {
   const observed = { live: liveIn(context), settings: syncSettings(context.settings()) };
+  let before = unrecorded;
+  const record = (commands: readonly ApplicationCommand[]): Promise<RecordedEvent[]> => {
+    const all = [...before, ...commands];
+    before = [];
+    return entry.log.execute(all, why);
+  };
   for (;;) {
     const operation = declaredState(entry)?.operation;
     if (operation === undefined || !isSyncing(operation) || operation.retryAt !== undefined) break;
@@ -107,15 +122,15 @@ async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context
     const step = steps[index] ?? { phase: 'Sync' as const, wave: 0, objects: [], prune: [] };
     const outcome = await applyOnce(entry, desired, { step, steps }, operation, context);
     if (outcome.waiting !== undefined) {
-      await entry.log.execute([{ type: 'RequestConfirmation', operationId: operation.operationId, message: outcome.waiting }], why);
+      await record([{ type: 'RequestConfirmation', operationId: operation.operationId, message: outcome.waiting }]);
       return;
     }
-    if (operation.awaitsConfirmation === true) await entry.log.execute([{ type: 'ResumeSync', operationId: operation.operationId }], why);
+    if (operation.awaitsConfirmation === true) await record([{ type: 'ResumeSync', operationId: operation.operationId }]);
     const isFailed = outcome.results.some((result) => result.status === 'SyncFailed');
     let results: readonly ResourceResult[] = outcome.results;
     if (!isFailed && operation.operation.dryRun !== true) {
       const progress = progressOf(step, outcome.results, isLast, observed);
-      if (progress.state === 'waiting') return;
+      if (progress.state === 'waiting') return void (await record([]));
       ({ results } = progress);
     }
     const { operationId, attempt } = operation;
@@ -131,12 +146,15 @@ async function runSteps(entry: Entry, desired: DesiredState, plan: Plan, context
       ...(outcome.refusal === undefined ? {} : { refusal: outcome.refusal }),
       ...(health === undefined ? {} : { health }),
     };
+    // Which revision is compared says the log.
+    if (isLast || isFailed) await record([]);
     const seen = isLast || isFailed ? await comparedAfter(entry, desired, operation, context) : [];
-    const recorded = await entry.log.execute([done, ...seen], why);
+    const recorded = await record([done, ...seen]);
     delete entry.applied;
     // The stream has moved on under us: what is right now is decided anew.
     if (recorded.length === 0) return;
   }
+  await record([]);
   await settle(entry, context);
 }
 
@@ -162,7 +180,7 @@ async function applyOnce(
   operation: OperationRecord,
   context: ReconcileContext,
 ): Promise<NonNullable<Entry['applied']>['outcome']> {
-  const name = `${operation.operationId} ${operation.attempt} ${operation.stepsCompleted}`;
+  const name = stepName(operation);
   if (entry.applied?.step === name) return entry.applied.outcome;
   context.assertOwner();
   const options = applicationSyncOptions(operation.operation.syncOptions ?? entry.resource.spec.syncPolicy?.syncOptions);
