@@ -1,3 +1,4 @@
+import type { Scenario } from '@plumbline/testing/scenario';
 import { eventually } from '@plumbline/testing/scenario';
 import { expect, test } from 'vitest';
 import { configMap } from './src/manifests.ts';
@@ -35,14 +36,19 @@ test('a sync of several waves that would fail in its last one does nothing, and 
     await shop.thenNoObject(kind, name);
 });
 
-test('Prune=confirm waits for a word on the Application', async () => {
-  const shop = await begin();
+/** Synced, with a ConfigMap `old` that is pruned only when somebody confirms it. */
+async function givenToBeConfirmed(shop: Scenario): Promise<void> {
   await shop.givenRepository({
     'manifests/kept.json': configMap('kept', { a: '1' }),
     'manifests/old.json': configMap('old', { a: '1' }, { 'argocd.argoproj.io/sync-options': 'Prune=confirm' }),
   });
   await shop.whenApplicationIsCreated();
   await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+}
+
+test('Prune=confirm waits for a word on the Application', async () => {
+  const shop = await begin();
+  await givenToBeConfirmed(shop);
   await shop.whenPushed({ 'manifests/old.json': null, 'manifests/kept.json': configMap('kept', { a: '2' }) });
   await shop.thenEvent('SyncConfirmationRequested');
   const status = await shop.thenApplicationIs({ phase: 'Running' });
@@ -83,12 +89,7 @@ test('a hook keeps its result until it is recorded, gives its finalizer up, and 
 // Whoever confirmed should not be told to confirm again while the step does its work.
 test('what was confirmed is not asked for any more, although the step waits for something else', async () => {
   const shop = await begin();
-  await shop.givenRepository({
-    'manifests/kept.json': configMap('kept', { a: '1' }),
-    'manifests/old.json': configMap('old', { a: '1' }, { 'argocd.argoproj.io/sync-options': 'Prune=confirm' }),
-  });
-  await shop.whenApplicationIsCreated();
-  await shop.thenApplicationIs({ sync: 'Synced', phase: 'Succeeded' });
+  await givenToBeConfirmed(shop);
   const stuck = { suspend: true };
   await shop.whenPushed({
     'manifests/old.json': null,

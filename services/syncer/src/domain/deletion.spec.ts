@@ -75,7 +75,7 @@ describe('hooks of a deletion', () => {
     expect(deletion(once)).toMatchObject({
       ended: [],
       failures: 1,
-      retry: { at: new Date(startedAt + 5_000).toISOString(), message: 'PreDelete hook failed: Job bad: back-off limit' },
+      retry: { phase: 'PreDelete', at: new Date(startedAt + 5_000).toISOString(), message: 'PreDelete hook failed: Job bad: back-off limit' },
     });
     expect(react(once)).toEqual([{ type: 'Wake', key: 'retry-deletion', wakeAt: startedAt + 5_000 }]);
     const many = after(...Array.from({ length: 12 }, () => ends([hook('bad', 'Failed')])));

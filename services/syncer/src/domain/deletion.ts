@@ -48,8 +48,8 @@ export interface DeletionRecord {
   ended: readonly string[];
   /** Times that a hook failed. */
   failures: number;
-  /** A hook failed, and runs again at this moment. */
-  retry?: { at: string; message: string };
+  /** A hook of this phase failed, and runs again at this moment. */
+  retry?: { phase: DeletionHookPhase; at: string; message: string };
 }
 
 export const hookWave = (phase: DeletionHookPhase, wave: number): string => `${phase} ${wave}`;

@@ -169,7 +169,7 @@ function evolveDeletion(deletion: DeletionRecord, data: Extract<ApplicationEvent
   const { phase, wave, hooks, retryAt } = data;
   if (retryAt === undefined) return { ...rest, ended: [...rest.ended, hookWave(phase, wave)] };
   const failed = hooks.filter(({ status }) => status === 'Failed').map(({ kind, name, message }) => `${kind} ${name}: ${message}`);
-  return { ...rest, failures: rest.failures + 1, retry: { at: retryAt, message: `${phase} hook failed: ${failed.join('; ')}` } };
+  return { ...rest, failures: rest.failures + 1, retry: { phase, at: retryAt, message: `${phase} hook failed: ${failed.join('; ')}` } };
 }
 
 function evolveHealth(health: Declared['health'], data: Extract<ApplicationEvent, { type: 'HealthChanged' }>['data']): Declared['health'] {

@@ -42,8 +42,9 @@ export async function runDeletionHooks(entry: Entry, of: Phase, context: Reconci
     const deletion = declaredState(entry)!.deletion!;
     if (deletion.ended.includes(hookWave(of.phase, wave))) continue;
     const { retry } = deletion;
-    if (retry !== undefined && Date.parse(retry.at) > context.clock()) return { failed: [blocked(retry, of)] };
-    const runs = await runWave(entry, { ...hooks, objects: hooks.objects.filter((hook) => hook.wave === wave) }, runOf(entry, of, deletion, wave), context);
+    // Who took the finalizer of one phase off doesn't wait for it in the next.
+    if (retry?.phase === of.phase && Date.parse(retry.at) > context.clock()) return { failed: [blocked(retry, of)] };
+    const runs = await runWave(entry, { ...hooks, objects: hooks.objects.filter((hook) => hook.wave === wave) }, waveRun(entry, of, deletion, wave), context);
     const results = runs.flatMap(({ hook, outcome, message }) => (outcome === 'running' ? [] : [resultOf(hook, outcome, message)]));
     const isFailed = results.some(({ status }) => status === 'Failed');
     if (!isFailed && results.length < runs.length) return { waitsFor: lateHooks(runs, of, context) };
@@ -105,7 +106,7 @@ async function hooksOf(entry: Entry, { comparison }: Declared, { phase, finalize
 /** Hooks of a deletion are of no sync, and of this Application only: one of the same name that is made later is another. */
 const operationIdOf = ({ log }: Entry, phase: DeletionHookPhase): string => `${log.id.uid}-${phase}`;
 
-const runOf = (entry: Entry, { phase }: Phase, { failures }: DeletionRecord, wave: number): HookRun => ({
+const waveRun = (entry: Entry, { phase }: Phase, { failures }: DeletionRecord, wave: number): HookRun => ({
   operationId: operationIdOf(entry, phase),
   attempt: failures,
   stepsCompleted: wave,

@@ -8,7 +8,7 @@ import type { DesiredState } from '../desired/desired-object.ts';
 import { healthTimeoutMs, syncSettings } from '../settings/sync-settings.ts';
 import { createdNamespace } from '../sync/created-namespace.ts';
 import { doStep } from '../sync/do-step.ts';
-import { endedHooks, heldHooks, releaseHook, removeHook } from '../sync/hooks.ts';
+import { endedHooks, heldHooks, releaseHook, removeHook, runOf } from '../sync/hooks.ts';
 import type { Plan } from '../sync/operation.ts';
 import { appliedHealth, followPlan, planOf, progressOf, stepHeads, withNamedHooks } from '../sync/operation.ts';
 import { compareNow, comparisonCommands } from './compare-now.ts';
@@ -63,14 +63,12 @@ export async function advanceOperation(
   const { operationId } = operation;
   const start: ApplicationCommand = { type: 'StartSync', operationId, attempt, steps: stepHeads(plan.steps), onFailure: stepHeads(plan.onFailure) };
   // Nothing is written before a step that was applied is over: what was seen can be recorded with its outcome.
-  const isApplied = isStarted && entry.applied?.step === stepName(operation);
+  const isApplied = isStarted && entry.applied?.step === runOf(operation);
   if (!isApplied) await entry.log.execute(isStarted ? commands : [...commands, start], why);
   if (!isStarted) delete entry.applied;
   context.statusChanged(entry);
   await runSteps(entry, { desired: target, plan, unrecorded: isApplied ? commands : [] }, context, why);
 }
-
-const stepName = ({ operationId, attempt, stepsCompleted }: OperationRecord): string => `${operationId} ${attempt} ${stepsCompleted}`;
 
 /** Everything is applied: whether what it waits for has come, or won't. */
 async function awaitHealth(
@@ -180,7 +178,7 @@ async function applyOnce(
   operation: OperationRecord,
   context: ReconcileContext,
 ): Promise<NonNullable<Entry['applied']>['outcome']> {
-  const name = stepName(operation);
+  const name = runOf(operation);
   if (entry.applied?.step === name) return entry.applied.outcome;
   context.assertOwner();
   const options = applicationSyncOptions(operation.operation.syncOptions ?? entry.resource.spec.syncPolicy?.syncOptions);

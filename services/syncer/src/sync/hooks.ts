@@ -14,7 +14,8 @@ const runAnnotation = 'plumbline.dev/hook-run';
 /** Which run of its hooks an operation is at. */
 export type HookRun = Pick<OperationRecord, 'operationId' | 'attempt' | 'stepsCompleted'>;
 
-const runOf = ({ operationId, attempt, stepsCompleted }: HookRun): string => `${operationId} ${attempt} ${stepsCompleted}`;
+/** One name for each run: a step of an attempt of an operation. */
+export const runOf = ({ operationId, attempt, stepsCompleted }: HookRun): string => `${operationId} ${attempt} ${stepsCompleted}`;
 
 export const isOfThisRun = (live: KubeObject | undefined, operation: HookRun): boolean =>
   live !== undefined && annotationOf(live, runAnnotation) === runOf(operation);
